@@ -25,7 +25,9 @@ class LabelConfigError(PayloadError):
 
 
 class TaxonomyError(PayloadError):
-    """The taxonomy contradicts itself or cannot be read; *field* names the node and its field."""
+    """The taxonomy contradicts itself or cannot be read; *field* names the node and its field, *others* more errors."""
+
+    others: tuple[TaxonomyError, ...] = ()
 
 
 class Unauthorized(LoopError):
@@ -155,11 +157,10 @@ class LeakedSplit(LoopError):
     """Training tasks share a group with held-out tasks or are near-duplicates; *pairs* are (held-out, training)."""
 
     def __init__(self, project_id: int, pairs: list[tuple[int, int]]) -> None:
-        self.pairs = pairs
+        self.pairs, kind = pairs, "training tasks are of one group with held-out ones, or near-duplicates"
         named = ", ".join(f"{train} (like {held_out})" for held_out, train in pairs[:20])
         named += f" and {len(pairs) - 20} more" * (len(pairs) > 20)
         advice = f"see `loop dataset leaks --project {project_id}`, and take them out of training with its --leave-out"
-        kind = "training tasks are of one group with held-out ones, or near-duplicates"
         super().__init__(f"{len(pairs)} {kind}: {named}; {advice}")
 
 

@@ -9,11 +9,12 @@ import typer
 
 from loop.cli.grid import Field, show_table
 from loop.cli.messages import narrate
-from loop.cli.options import ProjectId, open_rooms, out
+from loop.cli.options import ProjectId, Why, open_rooms, out
 from loop.discovery import decide as clusters
-from loop.discovery.cluster_store import ClusterRecord, ClusterState
+from loop.discovery.cluster_record import ClusterRecord, ClusterState
 from loop.discovery.clustering import ClusterPolicy, Method
 from loop.discovery.pictures import describe
+from loop.discovery.undo import undo
 from loop.storage.storable import LARGEST_ID
 
 app = typer.Typer()
@@ -68,7 +69,7 @@ def show(cluster: ClusterId, project: ProjectId) -> None:
     rooms = open_rooms(project)
     record = rooms.discovery.clusters.find(project, cluster)
     details = record.cluster
-    out.print(f"cluster {details.id}, {_state(record)}: {describe(details)}")
+    out.print(f"cluster {details.id}, {record.describe_state()}: {describe(details)}")
     sheet = rooms.discovery.pictures.sheet_path(project, details.id)
     out.print(str(sheet) if sheet.exists() else "no contact sheet")
     rows = [("member", entry) for entry in details.members[:MOST_SHOWN]]
@@ -110,6 +111,21 @@ def dismiss(chosen: ClusterIds, project: ProjectId) -> None:
         out.print(clusters.dismiss(rooms.discovery, project, cluster))
 
 
+@clusters_group.command("undo")
+def undo_decision(chosen: ClusterIds, project: ProjectId, why: Why = "undone by hand") -> None:
+    """
+    Undo the promotion or the dismissal of clusters, which are open again then.
+
+    What a promotion added goes: references, label, node and view. A label
+    that reviews have stays, with its node: no review changes.
+    """
+    rooms = open_rooms(project)
+    ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
+    for cluster in ids:
+        for line in undo(rooms.discovery, project, cluster, why):
+            out.print(line)
+
+
 def show_clusters(records: Sequence[ClusterRecord], *, everything: bool) -> None:
     """Print one row per cluster."""
     shown = [cluster for cluster in records if everything or cluster.state == ClusterState.OPEN]
@@ -135,8 +151,4 @@ def _cluster_row(record: ClusterRecord) -> tuple[str, ...]:
     nearest = f"{hint.nearest} {hint.likeness:.2f}" if hint.nearest else ""
     label = f"{hint.name} {hint.agreement:.0%}" if hint.name else ""
     counts = (str(cluster.size), str(len(cluster.likely)), persistence, f"{cluster.stability:.2f}")
-    return (cluster.id, _state(record), *counts, nearest, label)
-
-
-def _state(record: ClusterRecord) -> str:
-    return f"{record.state} to {record.name}" if record.state == ClusterState.PROMOTED else str(record.state)
+    return (cluster.id, record.describe_state(), *counts, nearest, label)

@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 
-from loop.discovery.tracking import ClusterMembers, Member, NameHint, UnknownCluster
+from loop.discovery.cluster_record import (
+    ClusterRecord,
+    ClusterState,
+    GivenLabel,
+    read_cluster,
+    write_facts,
+    write_member,
+)
+from loop.discovery.tracking import ClusterMembers, Member, UnknownCluster
 from loop.errors import ClusterDecided, NoSuchCluster
-from loop.regions import Box
 from loop.storage.actor import who_acts
-from loop.storage.queries import chunked
+from loop.storage.changes import ChangeKind, changes, record_change
+from loop.storage.queries import begin_alone, chunked
 from loop.storage.taxonomy_tables import clusters, named_boxes
 
 MOST_NAMED = 20  # clusters in an error message
-
-
-class ClusterState(StrEnum):
-    """The decision of a person about a cluster."""
-
-    OPEN = "open"  # undecided; the next discovery replaces it
-    PROMOTED = "promoted"
-    DISMISSED = "dismissed"
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterRecord:
-    """One cluster in the records; *name*, *parent* and *node* name the category that it was promoted to."""
-
-    cluster: UnknownCluster
-    state: ClusterState
-    found_at: datetime
-    decided_at: datetime | None = None
-    name: str = ""
-    parent: str | None = None
-    node: str = ""
 
 
 class ClusterStore:
@@ -49,11 +34,11 @@ class ClusterStore:
 
     def all(self, project_id: int, state: ClusterState | None = None) -> list[ClusterRecord]:
         """Return the clusters of a project, optionally in one state: open clusters first, then the largest."""
-        query = sa.select(clusters).where(clusters.c.project_id == project_id)
+        query = _select(project_id)
         if state is not None:
             query = query.where(clusters.c.state == state)
         with self._engine.connect() as connection:
-            records = [_read(row) for row in connection.execute(query)]
+            records = [read_cluster(row) for row in connection.execute(query)]
         return sorted(records, key=lambda row: (row.state != ClusterState.OPEN, -row.cluster.size, row.cluster.id))
 
     def find(self, project_id: int, prefix: str) -> ClusterRecord:
@@ -72,7 +57,8 @@ class ClusterStore:
         """Return the members of all clusters, by state and id."""
         by_state: dict[ClusterState, dict[str, tuple[Member, ...]]] = {state: {} for state in ClusterState}
         for record in self.all(project_id):
-            by_state[record.state][record.cluster.id] = record.cluster.members
+            state = ClusterState.PROMOTED if record.state == ClusterState.UNDOING else record.state
+            by_state[state][record.cluster.id] = record.cluster.members
         return ClusterMembers(
             *(by_state[state] for state in (ClusterState.OPEN, ClusterState.DISMISSED, ClusterState.PROMOTED))
         )
@@ -92,22 +78,23 @@ class ClusterStore:
             for name, more in dismissed.items():
                 is_cluster = sa.and_(of_project, clusters.c.id == name)
                 known = connection.scalar(sa.select(clusters.c.members).where(is_cluster)) or []
-                members = [*known, *map(_write_member, more)]
+                members = [*known, *map(write_member, more)]
                 connection.execute(clusters.update().where(is_cluster).values(members=members))
 
     def dismiss(self, project_id: int, cluster_id: str) -> None:
         """Dismiss a cluster for good. Raises ClusterDecided if it is no longer open."""
         self._decide(project_id, cluster_id, state=ClusterState.DISMISSED, decided_at=datetime.now(UTC))
 
-    def promote(self, project_id: int, record: ClusterRecord, label: str, moment: datetime) -> None:
+    def promote(self, project_id: int, record: ClusterRecord, given: GivenLabel, moment: datetime) -> None:
         """
-        Record the promotion of a cluster, and its members as boxes with a *label* since *moment*; all or nothing.
+        Record the promotion of a cluster, and its members as boxes with the label since *moment*; all or nothing.
 
         A box that has a name already keeps it. Raises ClusterDecided if the cluster is no longer open.
         """
         cluster = record.cluster
         values = {"decided_at": moment, "name": record.name, "parent": record.parent, "node": record.node}
-        facts = {"project_id": project_id, "label": label, "cluster": cluster.id, "named_at": moment}
+        values["facts"] = write_facts(cluster, given)
+        facts = {"project_id": project_id, "label": given.label, "cluster": cluster.id, "named_at": moment}
         with self._engine.begin() as connection:
             if not _decide(connection, project_id, cluster.id, state=ClusterState.PROMOTED, **values):
                 raise ClusterDecided(cluster.id)
@@ -116,6 +103,41 @@ class ClusterStore:
             rows = [{**facts, **_box_row(member)} for at, member in new.items() if at not in named]
             if rows:
                 connection.execute(named_boxes.insert(), rows)
+
+    def begin_undo(self, project_id: int, cluster_id: str, why: str) -> ClusterRecord:
+        """
+        Take the names of a promoted cluster's boxes back, and return the cluster as it stands then; all or nothing.
+
+        A second call changes nothing. The parts that its promotion added pass to another cluster of the same node, if
+        there is one. Raises NoSuchCluster.
+        """
+        with begin_alone(self._engine, project_id) as connection:
+            record = _read_one(connection, project_id, cluster_id)
+            if record.state == ClusterState.PROMOTED:
+                _reopen(connection, project_id, cluster_id, ClusterState.UNDOING, why)
+                is_of = (named_boxes.c.project_id == project_id, named_boxes.c.cluster == cluster_id)
+                connection.execute(named_boxes.delete().where(*is_of))
+            is_heir = (clusters.c.state == ClusterState.PROMOTED, clusters.c.node == record.node)
+            heir = connection.execute(_select(project_id).where(*is_heir).limit(1)).first()
+            if heir is not None and record.given:
+                own = read_cluster(heir)
+                _set_given(connection, project_id, own, (own.given or record.given).join(record.given))
+                _set_given(connection, project_id, record, GivenLabel(record.given.label))
+            return _read_one(connection, project_id, cluster_id)
+
+    def finish_undo(self, project_id: int, record: ClusterRecord) -> None:
+        """Open a cluster whose promotion was taken back."""
+        is_undone = (_is_cluster(project_id, record.cluster.id), clusters.c.state == ClusterState.UNDOING)
+        values = {"state": ClusterState.OPEN, "facts": write_facts(record.cluster)}
+        with self._engine.begin() as connection:
+            connection.execute(clusters.update().where(*is_undone).values(name=None, parent=None, node=None, **values))
+
+    def reopen(self, project_id: int, cluster_id: str, why: str) -> None:
+        """Open a dismissed cluster. Raises NoSuchCluster, and ClusterDecided if it is not dismissed any more."""
+        with begin_alone(self._engine, project_id) as connection:
+            if _read_one(connection, project_id, cluster_id).state != ClusterState.DISMISSED:
+                raise ClusterDecided(cluster_id, "is not dismissed any more")
+            _reopen(connection, project_id, cluster_id, ClusterState.OPEN, why)
 
     def find_promoted(self, project_id: int, node: str) -> list[ClusterRecord]:
         """Return the clusters promoted to a node."""
@@ -129,13 +151,42 @@ class ClusterStore:
 
 def _decide(connection: sa.Connection, project_id: int, cluster_id: str, **values: Any) -> bool:
     """Decide on an open cluster; return False if it is no longer open."""
-    is_cluster = (
-        clusters.c.project_id == project_id,
-        clusters.c.id == cluster_id,
-        clusters.c.state == ClusterState.OPEN,
-    )
-    change = clusters.update().where(*is_cluster).values(**values, decided_by=who_acts())
+    is_open = (_is_cluster(project_id, cluster_id), clusters.c.state == ClusterState.OPEN)
+    change = clusters.update().where(*is_open).values(**values, decided_by=who_acts())
     return connection.execute(change).rowcount > 0
+
+
+def _reopen(connection: sa.Connection, project_id: int, cluster_id: str, state: ClusterState, why: str) -> None:
+    """Take a decision back; the trail keeps the decision beside its undo."""
+    record = _read_one(connection, project_id, cluster_id)
+    row = connection.execute(_select(project_id).where(clusters.c.id == cluster_id)).one()
+    facts = {"project_id": project_id, "kind": ChangeKind.CLUSTER, "before": cluster_id, "why": ""}
+    decision = {"after": record.describe_state(), "who": row.decided_by or "", "changed_at": row.decided_at}
+    connection.execute(changes.insert().values(**facts, **decision))
+    before = f"{cluster_id}, {record.describe_state()}"
+    record_change(connection, project_id, ChangeKind.CLUSTER, before, "open", why)
+    values = {"state": state, "decided_at": None, "decided_by": None}
+    connection.execute(clusters.update().where(_is_cluster(project_id, cluster_id)).values(values))
+
+
+def _set_given(connection: sa.Connection, project_id: int, record: ClusterRecord, given: GivenLabel) -> None:
+    change = clusters.update().where(_is_cluster(project_id, record.cluster.id))
+    connection.execute(change.values(facts=write_facts(record.cluster, given)))
+
+
+def _select(project_id: int) -> sa.Select[Any]:
+    return sa.select(clusters).where(clusters.c.project_id == project_id)
+
+
+def _is_cluster(project_id: int, cluster_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(clusters.c.project_id == project_id, clusters.c.id == cluster_id)
+
+
+def _read_one(connection: sa.Connection, project_id: int, cluster_id: str) -> ClusterRecord:
+    row = connection.execute(_select(project_id).where(clusters.c.id == cluster_id)).one_or_none()
+    if row is None:
+        raise NoSuchCluster(f"no cluster {cluster_id!r} any more: a discovery has replaced it")
+    return read_cluster(row)
 
 
 def _read_named_boxes(connection: sa.Connection, project_id: int, tasks: Iterable[int]) -> set[tuple[int, str]]:
@@ -157,26 +208,8 @@ def _row(project_id: int, cluster: UnknownCluster, now: datetime) -> dict[str, A
         "project_id": project_id,
         "id": cluster.id,
         "state": ClusterState.OPEN,
-        "facts": {"persistence": cluster.persistence, "stability": cluster.stability, **asdict(cluster.hint)},
-        "members": [_write_member(member) for member in cluster.members],
-        "likely": [_write_member(member) for member in cluster.likely],
+        "facts": write_facts(cluster),
+        "members": [write_member(member) for member in cluster.members],
+        "likely": [write_member(member) for member in cluster.likely],
         "found_at": now,
     }
-
-
-def _read(row: sa.Row[Any]) -> ClusterRecord:
-    facts = dict(row.facts)
-    persistence, stability = facts.pop("persistence"), facts.pop("stability")
-    members, likely = (tuple(_read_member(content) for content in contents) for contents in (row.members, row.likely))
-    cluster = UnknownCluster(row.id, members, likely, persistence, stability, NameHint(**facts))
-    state = ClusterState(row.state)
-    return ClusterRecord(cluster, state, row.found_at, row.decided_at, row.name or "", row.parent, row.node or "")
-
-
-def _write_member(member: Member) -> dict[str, Any]:
-    return asdict(member)
-
-
-def _read_member(content: Mapping[str, Any]) -> Member:
-    box = content["box"]
-    return Member(**{**content, "box": Box(box["x0"], box["y0"], box["x1"], box["y1"])})

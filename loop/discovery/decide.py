@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from loop.discovery.cluster_store import ClusterRecord, ClusterState
+from loop.discovery.cluster_record import ClusterRecord, ClusterState, GivenLabel
 from loop.discovery.gather import taxonomy_of
 from loop.discovery.room import DiscoveryRoom
 from loop.errors import ClusterDecided
 from loop.label_studio.label_config_edit import with_label
-from loop.label_studio.views import ViewChange, put_view, show_tasks
-from loop.taxonomy.taxonomy import NamedCategory, name_category
+from loop.label_studio.views import ViewChange, put_view, show_tasks, shows_tasks
+from loop.taxonomy.editing.categories import NamedCategory, name_category
 
 NOTHING = "nothing to change"
 MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
@@ -23,6 +23,7 @@ class Promotion:
     record: ClusterRecord
     category: NamedCategory
     is_repeated: bool
+    given: GivenLabel
 
 
 def dismiss(discovery: DiscoveryRoom, project_id: int, cluster: str) -> str:
@@ -35,8 +36,8 @@ def dismiss(discovery: DiscoveryRoom, project_id: int, cluster: str) -> str:
     record = discovery.clusters.find(project_id, cluster)
     if record.state == ClusterState.DISMISSED:
         return f"cluster {record.cluster.id} was dismissed before"
-    if record.state == ClusterState.PROMOTED:
-        raise ClusterDecided(record.cluster.id, f"was promoted to {record.name}")
+    if record.state != ClusterState.OPEN:
+        raise ClusterDecided(record.cluster.id, f"was {record.describe_state()}")
     discovery.clusters.dismiss(project_id, record.cluster.id)
     return f"cluster {record.cluster.id} with {record.cluster.size} boxes does not come back"
 
@@ -52,14 +53,14 @@ def promote(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, 
     """
     promotion = _check(discovery, project_id, cluster, name, parent)
     record, label = promotion.record, promotion.category.label
-    _validate_label(discovery, project_id, label)
+    given = replace(promotion.given, adds_label=_validate_label(discovery, project_id, label))
     changes = []
     if not promotion.is_repeated:
-        discovery.clusters.promote(project_id, record, label, discovery.studio.client.now())
+        discovery.clusters.promote(project_id, record, given, discovery.studio.client.now())
         changes.append(f"{record.cluster.size} boxes of cluster {record.cluster.id} are {label}")
     changes += _apply_taxonomy(discovery, project_id, promotion)
     changes += _add_label(discovery, project_id, label, f"cluster {record.cluster.id} is {record.name}")
-    changes += _update_view(discovery, project_id, promotion.category)
+    changes += update_view(discovery, project_id, promotion.category.node, label)
     discovery.vision.ask_vectors(project_id)
     return changes or [f"cluster {record.cluster.id} is {record.name} already: {NOTHING}"]
 
@@ -67,8 +68,8 @@ def promote(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, 
 def _check(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, parent: str | None) -> Promotion:
     """Check a requested promotion against the cluster and the taxonomy."""
     record = discovery.clusters.find(project_id, cluster)
-    if record.state == ClusterState.DISMISSED:
-        raise ClusterDecided(record.cluster.id, "was dismissed")
+    if record.state in (ClusterState.DISMISSED, ClusterState.UNDOING):
+        raise ClusterDecided(record.cluster.id, f"was {record.describe_state()}")
     is_repeated = record.state == ClusterState.PROMOTED
     if is_repeated and (record.name != name.strip() or parent not in (None, record.parent)):
         under = f" under {record.parent}" if record.parent else ""
@@ -79,15 +80,18 @@ def _check(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, p
     category = name_category(taxonomy, name, parent)
     if not is_repeated:
         record = replace(record, name=name.strip(), parent=parent, node=category.node)
-    return Promotion(record, category, is_repeated)
+    is_new_node, is_new_label = category.node not in taxonomy.by_id, category.label not in taxonomy.node_of_label
+    given = GivenLabel(category.label, adds_node=is_new_node, adds_node_label=is_new_label)
+    return Promotion(record, category, is_repeated, given)
 
 
-def _validate_label(discovery: DiscoveryRoom, project_id: int, label: str) -> None:
-    """Ask Label Studio whether it accepts the label."""
+def _validate_label(discovery: DiscoveryRoom, project_id: int, label: str) -> bool:
+    """Ask Label Studio whether it accepts the label; return whether it is new."""
     current = discovery.studio.client.project(project_id).label_config
     wanted = with_label(current, label)
     if wanted != current:
         discovery.studio.client.validate_config(project_id, wanted)
+    return wanted != current
 
 
 def _apply_taxonomy(discovery: DiscoveryRoom, project_id: int, promotion: Promotion) -> list[str]:
@@ -114,12 +118,28 @@ def _add_label(discovery: DiscoveryRoom, project_id: int, label: str, why: str) 
     return [f"added the label {label} to the label config"] if is_new else []
 
 
-def _update_view(discovery: DiscoveryRoom, project_id: int, category: NamedCategory) -> list[str]:
-    """Show the tasks of all clusters promoted to the category in a Data Manager view; return the changes."""
-    records = discovery.clusters.find_promoted(project_id, category.node)
+def update_view(discovery: DiscoveryRoom, project_id: int, node: str, label: str) -> list[str]:
+    """
+    Show the tasks of all clusters promoted to a node in a Data Manager view; return the changes.
+
+    Without such a cluster the view is deleted, unless a person has given it other filters.
+    """
+    records = discovery.clusters.find_promoted(project_id, node)
     tasks = list(dict.fromkeys(task for record in records for task in record.cluster.tasks))[:MOST_IN_VIEW]
-    title = f"Likely {category.label}"
+    title = f"Likely {label}"
+    if not records:
+        return _delete_view(discovery, project_id, title)
     change = put_view(discovery.studio.client, project_id, show_tasks(title, tasks))
     if change == ViewChange.ADDED:
         return [f"added the view “{title}” with {len(tasks)} tasks"]
     return [f"the view “{title}” shows {len(tasks)} tasks"] if change == ViewChange.CHANGED else []
+
+
+def _delete_view(discovery: DiscoveryRoom, project_id: int, title: str) -> list[str]:
+    view = next((view for view in discovery.studio.client.views(project_id) if view.title == title), None)
+    if view is None:
+        return []
+    if not shows_tasks(view):
+        return [f"the view “{title}” stays: it has other filters"]
+    discovery.studio.client.delete_view(view.id)
+    return [f"deleted the view “{title}”"]

@@ -13,8 +13,9 @@ from loop.discovery.tracking import Member, keep_one_per_object
 from loop.references.entries import CollectionKind
 from loop.regions import Box
 from loop.storage.queries import chunked
+from loop.taxonomy.editing.categories import begin_taxonomy
 from loop.taxonomy.match import Matcher, matcher_of
-from loop.taxonomy.taxonomy import Taxonomy, begin_taxonomy
+from loop.taxonomy.taxonomy import Taxonomy
 from loop.vision.embedding import Space, Vectors
 
 MOST = 20_000  # boxes clustered, by highest score

@@ -1,4 +1,4 @@
-"""Adds a label to a label config; every other byte stays. Pure."""
+"""Adds a label to a label config, or takes it out again; every other byte stays. Pure."""
 
 from __future__ import annotations
 
@@ -41,15 +41,39 @@ def with_label(xml: str, value: str) -> str:
     return changed
 
 
-class _Place:
-    """The position of a control and of its last label in a text, in bytes."""
+def without_label(xml: str, value: str) -> str:
+    """
+    Take out what `with_label` added: the label of the first control, with the line break and the white space before it.
 
-    def __init__(self, control: str, image: str) -> None:
-        self._control, self._image = control, image
+    If the config has no label of exactly that value, the same text comes back. Raises LabelConfigError as `parse` does,
+    for the only label, and for one that another control has too.
+    """
+    config = parse(xml)
+    if value not in config.label_names:
+        return xml
+    content = xml.encode()
+    place = _Place(config.from_name, config.to_name, value)
+    place.find(content)
+    if place.named_label is None:
+        raise LabelConfigError(f"RectangleLabels {config.from_name}", f"the label {value}", "it in another control")
+    start, end = place.named_label
+    start -= len(_indent(content, start).encode())
+    changed = (content[:start] + content[end:]).decode()
+    if sorted(parse(changed).label_names) != sorted(name for name in config.label_names if name != value):
+        raise LabelConfigError("label_config", f"the label {value} once", "it more than once")
+    return changed
+
+
+class _Place:
+    """The position of a control, of its last label, and of the label of one *value*, in a text, in bytes."""
+
+    def __init__(self, control: str, image: str, value: str | None = None) -> None:
+        self._control, self._image, self._value = control, image, value
         self._depth, self._inside, self._done = 0, 0, False
         self._open: str | None = None  # the kind of tag that has just ended: the next event tells where
-        self._starts: list[int] = []
+        self._starts: list[tuple[int, str | None]] = []  # of open labels, with their values
         self.last_label: tuple[int, int] | None = None
+        self.named_label: tuple[int, int] | None = None
         self.closing: int | None = None  # of the end tag; None if the control is one empty tag
         self.after = 0
         self.tag = ""  # name of the control's tag, as it is written
@@ -67,9 +91,10 @@ class _Place:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._close()
         self._depth += 1
-        if self._inside and name.casefold() == "label":
-            self._starts.append(self._parser.CurrentByteIndex)
         lower = {key.casefold(): value.strip() for key, value in attributes.items()}
+        if self._inside and name.casefold() == "label":
+            value = next((text for key, text in attributes.items() if key.casefold() == "value"), None)
+            self._starts.append((self._parser.CurrentByteIndex, value))
         images = [target.strip() for target in lower.get("toname", "").split(",")]
         is_ours = name.casefold() == BOXES and lower.get("name") == self._control and self._image in images
         if is_ours and not self._done and not self._inside:
@@ -89,7 +114,10 @@ class _Place:
         """Record the end of the tag that has just ended, if any."""
         at = self._parser.CurrentByteIndex if at is None else at
         if self._open == "label":
-            self.last_label = (self._starts.pop(), at)
+            start, value = self._starts.pop()
+            self.last_label = (start, at)
+            if value is not None and value == self._value:
+                self.named_label = (start, at)
         elif self._open == "control":
             self.after = at
         self._open = None

@@ -120,6 +120,11 @@ def show_tasks(title: str, task_ids: Sequence[int]) -> View:
     return View(title, conditions, is_any=True)
 
 
+def shows_tasks(view: View) -> bool:
+    """Return whether a view has only filters that `show_tasks` makes."""
+    return view.is_any and all(condition[:3] == ("id", "equal", "Number") for condition in view.conditions)
+
+
 def write_view(view: View) -> dict[str, Any]:
     """Write a view as the API takes it; everything else that Label Studio has of it stays."""
     filters = view.data.get("filters") or {}

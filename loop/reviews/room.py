@@ -14,6 +14,7 @@ from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.room import RegistryRoom
 from loop.reviews.event_store import EventStore
+from loop.reviews.label_uses import LabelUses
 from loop.reviews.operation_store import OperationStore
 from loop.reviews.refusal_store import RefusalStore
 from loop.reviews.review_store import ReviewStore
@@ -38,6 +39,7 @@ class ReviewsRoom:
     verdicts: VerdictStore
     operations: OperationStore
     refusals: RefusalStore
+    label_uses: LabelUses
 
     def reading_config(self, project_id: int) -> LabelConfig:
         """
@@ -61,4 +63,5 @@ def open_stores(engine: Engine, spool: Path) -> dict[str, Any]:
         "verdicts": VerdictStore(engine),
         "operations": OperationStore(engine),
         "refusals": RefusalStore(engine),
+        "label_uses": LabelUses(engine),
     }

@@ -39,6 +39,7 @@ class ChangeKind(StrEnum):
     LEFT_OUT = "tasks left out"
     REVIEWS_FORGOTTEN = "reviews forgotten"
     WEIGHTS = "weights"
+    CLUSTER = "cluster"
     TOKEN = "token"  # noqa: S105 (a kind)
 
 

@@ -10,9 +10,10 @@ from loop.errors import PayloadError
 from loop.references.entries import Entry, Neighbour
 from loop.references.plan import find_source
 from loop.taxonomy.calibration import NodeCalibration, calibrate_nodes, without_group
+from loop.taxonomy.editing.categories import with_thresholds
 from loop.taxonomy.match import NEAREST, fetch_vectors, require_matcher, stack_neighbours
 from loop.taxonomy.room import TaxonomyRoom
-from loop.taxonomy.taxonomy import Taxonomy, with_thresholds
+from loop.taxonomy.taxonomy import Taxonomy
 from loop.taxonomy.voting import Match, find_places
 
 SLACK = 40  # extra neighbours to search for: neighbours of the same group do not vote

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -56,7 +56,7 @@ class Node:
 @dataclass(frozen=True)
 class Taxonomy:
     """
-    Nodes in the order of their file. The constructor raises TaxonomyError if they are no forest.
+    Nodes in the order of their file. The constructor raises TaxonomyError, with all errors, if they are no forest.
 
     Refused: an empty or doubled id, a label in two nodes, an unknown parent, a cycle, a threshold outside [0, 1].
     """
@@ -64,7 +64,7 @@ class Taxonomy:
     nodes: tuple[Node, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(self.nodes)
+        raise_all(find_errors(self.nodes))
 
     @cached_property
     def by_id(self) -> dict[str, Node]:
@@ -115,15 +115,6 @@ class Taxonomy:
         return tuple(reversed(path))
 
 
-@dataclass(frozen=True, slots=True)
-class NamedCategory:
-    """The taxonomy with the category, its node, and its Label Studio label."""
-
-    taxonomy: Taxonomy
-    node: str
-    label: str
-
-
 def collect_enrichment(taxonomy: Taxonomy, node_id: str) -> dict[str, str]:
     """
     Return the fields that a match to a node adds, collected from the root down to the node.
@@ -138,113 +129,66 @@ def collect_enrichment(taxonomy: Taxonomy, node_id: str) -> dict[str, str]:
     return fields
 
 
-def add_category(taxonomy: Taxonomy, name: str, *, parent: str | None = None) -> Taxonomy:
-    """
-    Add a category with a *name*, which becomes its title and its label.
-
-    A label that has a node at that place already changes nothing. Raises TaxonomyError if the name is empty, the parent
-    is unknown, or the label's node has another parent.
-    """
-    name = name.strip()
-    if not name:
-        raise TaxonomyError("name", "a name for the category", name)
-    owner = taxonomy.node_of_label.get(name)
-    if owner is not None:
-        if parent not in (None, taxonomy.by_id[owner].parent):
-            raise TaxonomyError(f"node {owner} parent", f"{parent}, as asked", taxonomy.by_id[owner].parent)
-        return taxonomy
-    node = Node(id=_make_id(name, taxonomy.by_id), title=name, parent=parent, labels=(name,))
-    return Taxonomy((*taxonomy.nodes, node))
-
-
-def begin_taxonomy(labels: Iterable[str]) -> Taxonomy:
-    """Return the first taxonomy of a project: each label of its config is a root."""
-    taxonomy = Taxonomy()
-    for label in labels:
-        taxonomy = add_category(taxonomy, label)
-    return taxonomy
-
-
-def name_category(taxonomy: Taxonomy, name: str, parent: str | None = None) -> NamedCategory:
-    """
-    Add a category that a person named under *parent*, or find the node with that label, id or title.
-
-    A node without a label gets the name as its label. A second call changes nothing. Raises TaxonomyError as
-    `add_category` does.
-    """
-    name = name.strip()
-    node = taxonomy.by_id.get(taxonomy.node_of_label.get(name, "")) or _find_by_name(taxonomy, name)
-    if node is None:
-        grown = add_category(taxonomy, name, parent=parent)
-        return NamedCategory(grown, grown.node_of_label[name], name)
-    if parent not in (None, node.parent):
-        raise TaxonomyError(f"node {node.id} parent", f"{parent}, as asked", node.parent)
-    if name in node.labels:
-        return NamedCategory(taxonomy, node.id, name)
-    if node.labels:
-        return NamedCategory(taxonomy, node.id, node.labels[0])
-    grown = Taxonomy(tuple(replace(other, labels=(name,)) if other is node else other for other in taxonomy.nodes))
-    return NamedCategory(grown, node.id, name)
-
-
-def with_thresholds(taxonomy: Taxonomy, thresholds: Mapping[str, float]) -> Taxonomy:
-    """Return the taxonomy with the given thresholds, by node id."""
-    return Taxonomy(
-        tuple(replace(node, threshold=thresholds.get(node.id, node.threshold)) for node in taxonomy.nodes),
-    )
-
-
 def _find_unique(names: Mapping[str, str]) -> set[str]:
     """Return the ids of nodes whose name is unique, ignoring case."""
     counts = Counter(name.casefold() for name in names.values())
     return {node_id for node_id, name in names.items() if counts[name.casefold()] == 1}
 
 
-def _find_by_name(taxonomy: Taxonomy, name: str) -> Node | None:
-    return next((node for node in taxonomy.nodes if name and name in (node.id, node.title)), None)
+def raise_all(errors: Sequence[TaxonomyError]) -> None:
+    """Raise the first error, with the others, if there is any."""
+    if errors:
+        first, *others = errors
+        first.others = tuple(others)
+        raise first
 
 
-def _make_id(name: str, taken: Iterable[str]) -> str:
-    """Make an unused id from a name: `Stag beetle` becomes `stag-beetle`, then `stag-beetle-2`."""
-    stem = "-".join("".join(letter if letter.isalnum() else " " for letter in name.casefold()).split()) or "node"
-    number, node_id = 1, stem
-    while node_id in set(taken):
-        number += 1
-        node_id = f"{stem}-{number}"
-    return node_id
+def find_errors(nodes: Sequence[Node], *, are_all: bool = True) -> list[TaxonomyError]:
+    """
+    Return what keeps nodes from being a forest, by node.
 
-
-def _check(nodes: tuple[Node, ...]) -> None:
-    duplicates = [node_id for node_id, times in Counter(node.id for node in nodes).items() if times > 1]
-    if duplicates:
-        raise TaxonomyError(f"node {duplicates[0]} id", "an id that no other node has", duplicates[0])
-    parents = {node.id: node.parent for node in nodes}
-    owners: dict[str, str] = {}
+    *are_all* says that no other node exists: then a parent must be one of them.
+    """
+    times = Counter(node.id for node in nodes)
+    errors = [
+        TaxonomyError(f"node {node_id} id", "an id that no other node has", node_id)
+        for node_id, count in times.items()
+        if count > 1
+    ]
+    parents, owners = {node.id: node.parent for node in nodes}, dict[str, str]()
     for node in nodes:
-        if not node.id.strip():
-            raise TaxonomyError("node id", "a name", node.id)
-        _check_lengths(node)
-        if node.parent is not None and node.parent not in parents:
-            raise TaxonomyError(f"node {node.id} parent", f"one of {', '.join(parents)}", node.parent)
-        if node.threshold is not None and not 0.0 <= node.threshold <= 1.0:
-            raise TaxonomyError(f"node {node.id} threshold", "a number from 0 to 1", node.threshold)
+        errors += _find_own_errors(node)
+        if node.parent is not None and node.parent not in parents and are_all:
+            errors.append(TaxonomyError(f"node {node.id} parent", f"one of {', '.join(parents)}", node.parent))
         for label in node.labels:
-            if label in owners:
-                raise TaxonomyError(f"node {node.id} labels", f"labels that are not {owners[label]}'s", label)
-            owners[label] = node.id
-    for node in nodes:
-        _check_cycle(node.id, parents)
+            owner = owners.setdefault(label, node.id)
+            if owner != node.id:
+                errors.append(TaxonomyError(f"node {node.id} labels", f"labels that are not {owner}'s", label))
+    return errors + _find_cycles(parents)
 
 
-def _check_lengths(node: Node) -> None:
+def _find_own_errors(node: Node) -> list[TaxonomyError]:
+    errors = []
+    if not node.id.strip():
+        errors.append(TaxonomyError("node id", "a name", node.id))
     values = (enrichment.value for enrichment in node.enrichment.values())
     if max(map(len, (node.id, node.title, *node.labels, *node.examples, *node.enrichment, *values))) > LONGEST_NAME:
-        raise TaxonomyError(f"node {shorten(node.id)}", f"texts of at most {LONGEST_NAME} characters", "a longer one")
+        expected = f"texts of at most {LONGEST_NAME} characters"
+        errors.append(TaxonomyError(f"node {shorten(node.id)}", expected, "a longer one"))
+    if node.threshold is not None and not 0.0 <= node.threshold <= 1.0:
+        errors.append(TaxonomyError(f"node {node.id} threshold", "a number from 0 to 1", node.threshold))
+    return errors
 
 
-def _check_cycle(node_id: str, parents: Mapping[str, str | None]) -> None:
-    path = [node_id]
-    while (parent := parents[path[-1]]) is not None:
-        if parent in path:
-            raise TaxonomyError(f"node {node_id} parent", "no cycle", " -> ".join([*path, parent]))
-        path.append(parent)
+def _find_cycles(parents: Mapping[str, str | None]) -> list[TaxonomyError]:
+    """Return one error for each cycle of parents."""
+    errors, done = [], set[str]()
+    for node_id in parents:
+        path = [node_id]
+        while (parent := parents.get(path[-1])) is not None and parent not in done:
+            if parent in path:
+                errors.append(TaxonomyError(f"node {node_id} parent", "no cycle", " -> ".join([*path, parent])))
+                break
+            path.append(parent)
+        done.update(path)
+    return errors

@@ -24,7 +24,8 @@ from loop.discovery.clustering import Clustering, ClusterPolicy, Method, cluster
 from loop.discovery.hints import find_likely_members
 from loop.discovery.neighbour_graph import NOISE, Vectors
 from loop.taxonomy.calibration import calibrate_nodes, without_group
-from loop.taxonomy.taxonomy import Node, Taxonomy, add_category, with_thresholds
+from loop.taxonomy.editing.categories import add_category, with_thresholds
+from loop.taxonomy.taxonomy import Node, Taxonomy
 from loop.taxonomy.voting import MatchPolicy, Neighbours, find_places, node_scores, vote
 from scripts.bench.discovery_features import KNOWN, NOVEL, Crop, Features, load_features
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 from rich.table import Table
 
-from loop.discovery.cluster_store import ClusterRecord, ClusterState
+from loop.discovery.cluster_record import ClusterRecord, ClusterState
 from loop.references.plan import find_source, is_due
 from loop.regions import Box, Region
 from loop.rooms import Rooms

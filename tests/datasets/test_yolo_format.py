@@ -15,7 +15,7 @@ from loop.label_studio.label_config import parse
 from loop.label_studio.label_config_edit import with_label
 from loop.regions import Box, Region
 from loop.taxonomy import taxonomy_yaml
-from loop.taxonomy.taxonomy import begin_taxonomy
+from loop.taxonomy.editing.categories import begin_taxonomy
 from tests.builders import ls_annotation, ls_region, picture, region
 from tests.label_studio.builders import NAMES, config_of
 

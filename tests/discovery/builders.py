@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from loop.discovery.cluster_store import ClusterState
+from loop.discovery.cluster_record import ClusterState
 from loop.discovery.clustering import ClusterPolicy
 from loop.discovery.gather import gather
 from loop.discovery.hints import make_cluster_id

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loop.discovery.cluster_store import ClusterState
+from loop.discovery.cluster_record import ClusterState, GivenLabel
 from loop.discovery.decide import NOTHING, dismiss, promote
 from loop.errors import ClusterDecided, LabelConfigError, NoSuchCluster, Refused, TaxonomyError
 from loop.label_studio.label_config import parse
@@ -117,7 +117,9 @@ def test_of_two_people_who_decide_at_once_one_is_told(rooms):
     dismiss(rooms.discovery, 1, insects.id)
 
     with pytest.raises(ClusterDecided, match="not open any more"):
-        rooms.discovery.clusters.promote(1, replace(seen, name="Insect", node="insect"), "Insect", datetime.now(UTC))
+        rooms.discovery.clusters.promote(
+            1, replace(seen, name="Insect", node="insect"), GivenLabel("Insect"), datetime.now(UTC)
+        )
 
     assert states(rooms) == {"dismissed": 1, "open": 1}
     assert rooms.references.task_states.read_named(1, INSECTS) == {}

@@ -1,11 +1,12 @@
-"""A promotion of a cluster that is killed on its way."""
+"""A promotion of a cluster, or its undo, that is killed on its way."""
 
 import pytest
 
 from loop.discovery.decide import promote
+from loop.discovery.undo import undo
 from loop.label_studio.label_config import parse
 from loop.references.index import index
-from tests.discovery.builders import looking, planted, references
+from tests.discovery.builders import looking, planted, references, states
 from tests.swap import swap
 
 
@@ -37,11 +38,14 @@ def steps(rooms, left):
 
     return swap(
         rooms,
-        (rooms.discovery.clusters, dying(rooms.discovery.clusters, "promote")),
+        (rooms.discovery.clusters, dying(rooms.discovery.clusters, "promote", "begin_undo", "finish_undo")),
         (rooms.taxonomies.store, dying(rooms.taxonomies.store, "apply")),
         (rooms.studio.projects, dying(rooms.studio.projects, "save")),
-        (rooms.studio.client, dying(rooms.studio.client, "update_project", "create_view", "update_view")),
-        (rooms.queue, dying(rooms.queue, "ask_index")),
+        (
+            rooms.studio.client,
+            dying(rooms.studio.client, "update_project", "create_view", "update_view", "delete_view"),
+        ),
+        (rooms.queue, dying(rooms.queue, "ask_index", "ask_match")),
     )
 
 
@@ -68,3 +72,27 @@ def test_killed_anywhere_promoting_again_does_what_is_missing(rooms, left):
     assert parse(rooms.studio.client.fields["label_config"]).label_names == ("Car", "Person", "Insect")
     assert "Insect" in rooms.studio.projects.get(1).label_config
     assert len(rooms.studio.client.tabs) == 1
+
+
+@pytest.mark.parametrize("left", range(9))
+def test_killed_anywhere_undoing_again_does_what_is_missing(rooms, left):
+    insects, _ = planted(rooms)
+    promote(rooms.discovery, 1, insects.id, "Insect")
+    index(rooms.references, 1)
+    try:
+        undo(steps(rooms, left).discovery, 1, insects.id, "")
+    except Dead:
+        was_killed = True
+    else:
+        was_killed = False
+
+    undo(rooms.discovery, 1, insects.id, "")
+    index(rooms.references, 1)
+
+    assert was_killed == (left < 8)
+    assert references(rooms) == {("Car", "confirmed"): 10}
+    assert [node.id for node in rooms.taxonomies.store.current(1).nodes] == ["car", "person"]
+    assert parse(rooms.studio.client.fields["label_config"]).label_names == ("Car", "Person")
+    assert "Insect" not in rooms.studio.projects.get(1).label_config
+    assert rooms.studio.client.tabs == []
+    assert states(rooms) == {"open": 2}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.discovery.cluster_store import ClusterState
+from loop.discovery.cluster_record import ClusterState
 from loop.discovery.clustering import ClusterPolicy, Method
 from loop.discovery.decide import dismiss
 from loop.discovery.discover import discover

@@ -10,7 +10,8 @@ from loop.discovery.beside_references import cluster_beside
 from loop.discovery.grouping import MOST, group_tasks, keep_numbers
 from loop.discovery.tracking import ClusterMembers, Member, NameHint, UnknownCluster, keep_one_per_object, track
 from loop.errors import TaxonomyError
-from loop.taxonomy.taxonomy import Node, Taxonomy, begin_taxonomy, name_category
+from loop.taxonomy.editing.categories import begin_taxonomy, name_category
+from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.builders import box
 
 HINT = NameHint(None, 0.0, "", 0.0)

@@ -1,4 +1,4 @@
-"""Adding a label to a label config."""
+"""Adding a label to a label config, and taking it out again."""
 
 import re
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from loop.errors import LabelConfigError
 from loop.label_studio.label_config import parse
-from loop.label_studio.label_config_edit import with_label
+from loop.label_studio.label_config_edit import with_label, without_label
 from tests.builders import CONFIG
 
 TWO = """<?xml version="1.0" encoding="latin-1"?>
@@ -82,3 +82,33 @@ def test_what_cannot_be_added_is_refused(xml, value):
 def test_a_label_that_is_the_alias_of_another_is_refused():
     with pytest.raises(LabelConfigError, match="no alias of another label"):
         with_label(CONFIG.replace('"Car"/>', '"Car" alias="auto"/>'), "auto")
+
+
+@pytest.mark.parametrize("xml", [CONFIG, CONFIG.replace("\n", "\r\n"), TWO, CONFIG.replace("\n", "")])
+@given(name=st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1).filter(is_name))
+def test_taking_a_label_out_gives_every_byte_back(xml, name):
+    is_new = name not in parse(xml).label_names
+
+    assert without_label(with_label(xml, name), name) == xml or not is_new
+
+
+def test_a_label_in_the_middle_goes_with_its_own_line_alone():
+    three = with_label(with_label(CONFIG, "Dog"), "Cat").replace('value="Dog"', 'background="red" value="Dog"')
+
+    assert without_label(three, "Dog") == with_label(CONFIG, "Cat")
+    assert without_label(CONFIG, "Dog") is CONFIG
+    assert parse(without_label(TWO, "Person")).label_names == ("Car > van", "z")
+
+
+@pytest.mark.parametrize(
+    ("xml", "value"),
+    [
+        pytest.param(CONFIG.replace('    <Label value="Person"/>\n', ""), "Car", id="the-only-one"),
+        pytest.param(TWO, "z", id="of-another-control"),
+        pytest.param(TWO.replace('"z"', '"Person"'), "Person", id="of-two-controls"),
+        pytest.param("<View", "Car", id="no-config"),
+    ],
+)
+def test_a_label_that_cannot_go_is_refused(xml, value):
+    with pytest.raises(LabelConfigError):
+        without_label(xml, value)

@@ -11,8 +11,8 @@ from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.registry.store import VersionFacts
 from loop.taxonomy import manage, run
+from loop.taxonomy.editing.categories import begin_taxonomy
 from loop.taxonomy.labelling import open_tasks
-from loop.taxonomy.taxonomy import begin_taxonomy
 from tests.builders import ls_task, region, served
 from tests.references.builders import BELOW, LEFT, RIGHT, reviewed
 from tests.taxonomy.builders import matching

@@ -15,7 +15,7 @@ from tests.taxonomy.builders import FAUNA, PLACES, near
 
 
 def with_threshold(node, threshold):
-    from loop.taxonomy.taxonomy import with_thresholds
+    from loop.taxonomy.editing.categories import with_thresholds
 
     return with_thresholds(FAUNA, {node: threshold})
 

@@ -9,12 +9,15 @@ from playwright.sync_api import expect
 
 from loop.discovery.decide import NOTHING, promote
 from loop.discovery.discover import discover
+from loop.discovery.undo import undo
 from loop.label_studio.label_config import parse
 from loop.label_studio.prediction_import import NewPrediction
 from loop.references.index import index
 from loop.regions import Region
 from loop.registry import follow
+from loop.registry.store import VersionFacts
 from loop.serving.store import LoggedPrediction
+from loop.taxonomy.labelling.open_tasks import label_tasks
 from loop.wiring import build
 from scripts.demo import project as projects
 from tests.builders import NOON, ls_region
@@ -49,7 +52,7 @@ def made(api, label_studio, tmp_path):
         )
         rooms.studio.projects.save(project_id, "Discovery", project_of(api, project_id)["label_config"])
         (tmp_path / "some.pt").write_bytes(b"weights")
-        version = rooms.registry.versions.add(project_id, tmp_path / "some.pt")
+        version = rooms.registry.versions.add(project_id, tmp_path / "some.pt", VersionFacts(classes=("item", "Other")))
         rooms.registry.versions.promote(project_id, version.name, "first")
         ids = sorted(rooms.studio.client.task_ids(project_id))
         for n, task_id in enumerate(ids):
@@ -112,6 +115,65 @@ def test_a_cluster_that_is_promoted_is_a_label_and_a_view(api, made):
     assert {ids.index(task["id"]) for task in page["tasks"]} == set(range(8, 16))
     assert NOTHING in promote(rooms.discovery, project_id, insects.id, "Insect & Co")[0]
     assert project_of(api, project_id)["label_config"] == config
+
+
+def promote_insects(rooms, project_id, ids):
+    """A discovery, and the promotion of the cluster of the insects."""
+    discover(rooms.discovery, project_id, POLICY)
+    records = rooms.discovery.clusters.all(project_id)
+    insects = next(record.cluster for record in records if ids[8] in record.cluster.tasks)
+    promote(rooms.discovery, project_id, insects.id, "Insect & Co")
+    index(rooms.references, project_id)
+    return insects
+
+
+def shown_labels(rooms, project_id):
+    """The labels that Label Studio shows on each open task."""
+    return {
+        task: [item["value"]["rectanglelabels"] for item in prediction.result]
+        for task, prediction in stored(rooms, project_id).items()
+    }
+
+
+def test_an_undone_promotion_leaves_label_studio_as_it_was(api, made):
+    rooms, project_id, ids = made
+    config, tabs = (
+        project_of(api, project_id)["label_config"],
+        [view.title for view in rooms.studio.client.views(project_id)],
+    )
+    labels = shown_labels(rooms, project_id)
+    insects = promote_insects(rooms, project_id, ids)
+    label_tasks(rooms.taxonomies, project_id)
+    assert set(map(str, shown_labels(rooms, project_id).values())) == {"[['item']]", "[['Insect & Co']]"}
+
+    lines = undo(rooms.discovery, project_id, insects.id, "these are leaves")
+    label_tasks(rooms.taxonomies, project_id)  # as the job does that the undo asked for
+    index(rooms.references, project_id)
+
+    assert "removed the label Insect & Co from the label config" in lines
+    assert ("match", project_id) in rooms.queue.asked
+    assert project_of(api, project_id)["label_config"] == config
+    assert [view.title for view in rooms.studio.client.views(project_id)] == tabs
+    assert shown_labels(rooms, project_id) == labels
+    assert rooms.references.task_states.read_named(project_id, ids) == {}
+    assert NOTHING in undo(rooms.discovery, project_id, insects.id, "again")[0]
+
+
+@pytest.mark.parametrize("kind", ["annotations", "drafts"])
+def test_a_label_that_people_have_used_since_stays(api, made, kind):
+    rooms, project_id, ids = made
+    insects = promote_insects(rooms, project_id, ids)
+    used = {"result": [ls_region("new", "Insect & Co")], "lead_time": 1.0}
+    api.post(f"/api/tasks/{ids[20]}/{kind}/", json=used).raise_for_status()  # our records do not know of it yet
+    config = project_of(api, project_id)["label_config"]
+
+    lines = undo(rooms.discovery, project_id, insects.id, "")
+
+    assert any(line.startswith("the label Insect & Co and its node stay: ") for line in lines), lines
+    assert project_of(api, project_id)["label_config"] == config
+    (kept,) = api.get(f"/api/tasks/{ids[20]}/{kind}/").raise_for_status().json()
+    assert kept["result"][0]["value"]["rectanglelabels"] == ["Insect & Co"]
+    assert "Likely Insect & Co" not in [view.title for view in rooms.studio.client.views(project_id)]
 
 
 def test_a_person_sees_the_view_in_the_data_manager(api, made, page, label_studio, tmp_path):

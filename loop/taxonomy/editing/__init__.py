@@ -1,0 +1,1 @@
+"""Changes of a taxonomy: categories added and taken out, and the difference of two taxonomies."""
