@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from loop.cli.grid import Field, show_table
-from loop.cli.messages import narrate
+from loop.cli.messages import FAILED, narrate, tell
 from loop.cli.options import ProjectId, Why, open_rooms, optional_project, out, print_text
-from loop.errors import PayloadError
+from loop.errors import PayloadError, TaxonomyError
 from loop.storage.storable import LARGEST_ID
 from loop.storage.text_file import naming, read_text
 from loop.taxonomy import manage, reapply, taxonomy_yaml
@@ -144,8 +144,16 @@ def undo(project: ProjectId) -> None:
 
 
 def _read(file: Path) -> Taxonomy:
-    with naming(file):
-        return taxonomy_yaml.read(read_text(file, "a taxonomy in YAML"))
+    """Read a file; print all its errors if it has several."""
+    try:
+        with naming(file):
+            return taxonomy_yaml.read(read_text(file, "a taxonomy in YAML"))
+    except TaxonomyError as error:
+        if not error.others:
+            raise
+        for each in (error, *error.others):
+            tell(f"loop: {each}")
+        raise typer.Exit(FAILED) from None
 
 
 def tree_lines(taxonomy: Taxonomy, parent: str | None = None, depth: int = 0) -> list[str]:

@@ -1,4 +1,4 @@
-"""One cluster of the unknown with the decision of a person, and its row in the records. Pure."""
+"""One cluster of the unknown with the decision of a person, and its row in the records."""
 
 from __future__ import annotations
 

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from loop.errors import LabelConfigError, PayloadError, TaxonomyError
 
+Named = TypeVar("Named", bound=PayloadError)
 _DECLARED = re.compile(rb"\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z][\w.-]*)")
 
 
@@ -34,13 +36,19 @@ def read_text(path: Path, expected: str) -> str:
 
 @contextmanager
 def naming(path: Path | None) -> Iterator[None]:
-    """Add the name of the file to an error in a label config or a taxonomy that was read from it."""
+    """Add the name of the file to the errors in a label config or a taxonomy that was read from it."""
     try:
         yield
-    except (LabelConfigError, TaxonomyError) as error:
-        if path is None:
-            raise
-        raise type(error)(f"{path}: {error.field}", error.expected, error.found) from error
+    except LabelConfigError as error:
+        raise (_name(error, path) if path else error) from error
+    except TaxonomyError as error:
+        named = _name(error, path) if path else error
+        named.others = tuple(_name(other, path) for other in error.others) if path else error.others
+        raise named from error
+
+
+def _name(error: Named, path: Path) -> Named:
+    return type(error)(f"{path}: {error.field}", error.expected, error.found)
 
 
 def _describe(error: UnicodeError | LookupError) -> str:

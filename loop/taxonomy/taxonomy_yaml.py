@@ -9,7 +9,7 @@ import yaml
 
 from loop.errors import TaxonomyError
 from loop.storage.storable import is_text
-from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy
+from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, find_errors, raise_all
 
 KEYS = ("id", "title", "parent", "labels", "examples", "threshold", "enrichment")
 
@@ -18,7 +18,8 @@ def read(text: str) -> Taxonomy:
     """
     Read a taxonomy: a mapping whose only key is `nodes`, a list of mappings with the keys above.
 
-    Raises TaxonomyError, with the node and the field, for unreadable content and for nodes that are no tree.
+    Raises TaxonomyError, with the node and the field, for unreadable content and for nodes that are no tree. It has
+    all errors of the file; only one if the YAML itself is wrong.
     """
     try:
         content = yaml.load(text, _TaxonomyLoader)  # noqa: S506 (it is a safe loader)
@@ -35,7 +36,11 @@ def read(text: str) -> Taxonomy:
     nodes = content.get("nodes") or []
     if not isinstance(nodes, list):
         raise TaxonomyError("nodes", "a list of nodes", nodes)
-    return Taxonomy(tuple(_read_node(node, f"node {place}") for place, node in enumerate(nodes, start=1)))
+    reader = _NodeReader()
+    read_nodes = [reader.read(node, f"node {place}") for place, node in enumerate(nodes, start=1)]
+    named = [node for node in read_nodes if node is not None]
+    raise_all([*reader.errors, *find_errors(named, are_all=len(named) == len(nodes))])
+    return Taxonomy(tuple(named))
 
 
 class _TaxonomyLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
@@ -68,82 +73,100 @@ def write(taxonomy: Taxonomy) -> str:
     return "nodes:\n" + "".join(map(_write_node, taxonomy.nodes))
 
 
-def _read_node(content: object, where: str) -> Node:
-    if not isinstance(content, Mapping):
-        raise TaxonomyError(where, f"a mapping with the keys {', '.join(KEYS)}", content)
-    node_id = _read_text(content, "id", where)
-    if not node_id:
-        raise TaxonomyError(f"{where} id", "a name", content.get("id"))
-    where = f"node {node_id}"
-    unknown = [str(key) for key in content if key not in KEYS]
-    if unknown:
-        raise TaxonomyError(f"{where} {unknown[0]}", f"one of the keys {', '.join(KEYS)}", unknown[0])
-    return Node(
-        id=node_id,
-        title=_read_text(content, "title", where),
-        parent=_read_text(content, "parent", where) or None,
-        labels=_read_texts(content, "labels", where),
-        examples=_read_texts(content, "examples", where),
-        threshold=_read_threshold(content, where),
-        enrichment=_read_enrichment(content.get("enrichment"), where),
-    )
+class _NodeReader:
+    """Reads nodes, and collects the errors in them; a field with an error is empty."""
 
+    def __init__(self) -> None:
+        self.errors: list[TaxonomyError] = []
 
-def _read_text(content: Mapping[Any, Any], key: str, where: str) -> str:
-    value = content.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):  # `no` is a boolean and 1.10 a number in YAML
-        raise TaxonomyError(f"{where} {key}", "text; put it in quotes", value)
-    if not is_text(value):
-        raise TaxonomyError(f"{where} {key}", "text that can be stored, without \\0 and halves of \\u pairs", value)
-    return value.strip()
+    def read(self, content: object, where: str) -> Node | None:
+        """Read one node; None if it has no id."""
+        if not isinstance(content, Mapping):
+            self._refuse(where, f"a mapping with the keys {', '.join(KEYS)}", content)
+            return None
+        before = len(self.errors)
+        node_id = self._read_text(content, "id", where)
+        if not node_id:
+            if len(self.errors) == before:
+                self._refuse(f"{where} id", "a name", content.get("id"))
+            return None
+        where = f"node {node_id}"
+        for key in content:
+            if key not in KEYS:
+                self._refuse(f"{where} {key}", f"one of the keys {', '.join(KEYS)}", str(key))
+        return Node(
+            id=node_id,
+            title=self._read_text(content, "title", where),
+            parent=self._read_text(content, "parent", where) or None,
+            labels=self._read_texts(content, "labels", where),
+            examples=self._read_texts(content, "examples", where),
+            threshold=self._read_threshold(content, where),
+            enrichment=self._read_enrichment(content.get("enrichment"), where),
+        )
 
+    def _refuse(self, where: str, expected: str, value: object) -> None:
+        self.errors.append(TaxonomyError(where, expected, value))
 
-def _read_texts(content: Mapping[Any, Any], key: str, where: str) -> tuple[str, ...]:
-    values = content.get(key)
-    if values is None:
-        return ()
-    if not isinstance(values, list):
-        raise TaxonomyError(f"{where} {key}", "a list", values)
-    for value in values:
-        if not is_text(value) or not value.strip():
-            raise TaxonomyError(f"{where} {key}", "a list of texts; put each in quotes", value)
-    texts = tuple(value.strip() for value in values)
-    if len(set(texts)) < len(texts):
-        raise TaxonomyError(f"{where} {key}", "each text once", values)
-    return texts
+    def _read_text(self, content: Mapping[Any, Any], key: str, where: str) -> str:
+        value = content.get(key)
+        if value is None:
+            return ""
+        if not isinstance(value, str):  # `no` is a boolean and 1.10 a number in YAML
+            self._refuse(f"{where} {key}", "text; put it in quotes", value)
+            return ""
+        if not is_text(value):
+            self._refuse(f"{where} {key}", "text that can be stored, without \\0 and halves of \\u pairs", value)
+            return ""
+        return value.strip()
 
+    def _read_texts(self, content: Mapping[Any, Any], key: str, where: str) -> tuple[str, ...]:
+        values = content.get(key)
+        if values is None:
+            return ()
+        if not isinstance(values, list):
+            self._refuse(f"{where} {key}", "a list", values)
+            return ()
+        for value in values:
+            if not is_text(value) or not value.strip():
+                self._refuse(f"{where} {key}", "a list of texts; put each in quotes", value)
+        texts = tuple(value.strip() for value in values if is_text(value) and value.strip())
+        if len(set(texts)) < len(texts):
+            self._refuse(f"{where} {key}", "each text once", values)
+        return tuple(dict.fromkeys(texts))
 
-def _read_threshold(content: Mapping[Any, Any], where: str) -> float | None:
-    value = content.get("threshold")
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise TaxonomyError(f"{where} threshold", "a number from 0 to 1", value)
-    return float(value)
+    def _read_threshold(self, content: Mapping[Any, Any], where: str) -> float | None:
+        value = content.get("threshold")
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            self._refuse(f"{where} threshold", "a number from 0 to 1", value)
+            return None
+        return float(value)
 
+    def _read_enrichment(self, content: object, where: str) -> dict[str, Enrichment]:
+        if content is None:
+            return {}
+        if not isinstance(content, Mapping):
+            self._refuse(f"{where} enrichment", "a mapping of field to value", content)
+            return {}
+        fields = {str(name): self._read_field(value, f"{where} enrichment.{name}") for name, value in content.items()}
+        return {name: field for name, field in fields.items() if field is not None}
 
-def _read_enrichment(content: object, where: str) -> dict[str, Enrichment]:
-    if content is None:
-        return {}
-    if not isinstance(content, Mapping):
-        raise TaxonomyError(f"{where} enrichment", "a mapping of field to value", content)
-    return {str(name): _read_field(value, f"{where} enrichment.{name}") for name, value in content.items()}
-
-
-def _read_field(content: object, where: str) -> Enrichment:
-    """Read `value`, or `{value: …, mode: append}`."""
-    if is_text(content):
-        return Enrichment(content)
-    if not isinstance(content, Mapping) or set(content) - {"value", "mode"}:
-        raise TaxonomyError(where, "text, or `value` and `mode`", content)
-    if not is_text(content.get("value")):
-        raise TaxonomyError(f"{where}.value", "text; put it in quotes", content.get("value"))
-    mode = content.get("mode", Mode.REPLACE.value)
-    if mode not in list(Mode):
-        raise TaxonomyError(f"{where}.mode", " or ".join(Mode), mode)
-    return Enrichment(content["value"], Mode(mode))
+    def _read_field(self, content: object, where: str) -> Enrichment | None:
+        """Read `value`, or `{value: …, mode: append}`."""
+        if is_text(content):
+            return Enrichment(content)
+        if not isinstance(content, Mapping) or set(content) - {"value", "mode"}:
+            self._refuse(where, "text, or `value` and `mode`", content)
+            return None
+        if not is_text(content.get("value")):
+            self._refuse(f"{where}.value", "text; put it in quotes", content.get("value"))
+            return None
+        mode = content.get("mode", Mode.REPLACE.value)
+        if mode not in list(Mode):
+            self._refuse(f"{where}.mode", " or ".join(Mode), mode)
+            return None
+        return Enrichment(content["value"], Mode(mode))
 
 
 def _write_node(node: Node) -> str:

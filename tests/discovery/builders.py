@@ -7,14 +7,17 @@ import numpy as np
 
 from loop.discovery.cluster_record import ClusterState
 from loop.discovery.clustering import ClusterPolicy
+from loop.discovery.decide import promote
 from loop.discovery.gather import gather
 from loop.discovery.hints import make_cluster_id
 from loop.discovery.neighbour_graph import NOISE
 from loop.discovery.tracking import NameHint, UnknownCluster
+from loop.label_studio.label_config import parse
 from loop.references.entries import CollectionKind
 from loop.references.index import index
 from loop.references.plan import find_source
 from loop.reviews.judging import judge_tasks
+from loop.storage.audit import AuditTrail
 from tests.builders import box, region, review, served
 from tests.discovery.fakes import ROWS, RowEmbedders
 from tests.fakes import FakeLabelStudio
@@ -113,3 +116,23 @@ def groups(sizes, *, noise=0, spread=0.6, dimension=32, seed=0):
     )
     order = rng.permutation(len(truth))
     return vectors[order].astype(np.float32), truth[order]
+
+
+def promoted(rooms, name="Insect", parent=None):
+    """The two clusters, after the insects got a name."""
+    insects, tools = planted(rooms)
+    promote(rooms.discovery, 1, insects.id, name, parent)
+    index(rooms.references, 1)
+    return insects, tools
+
+
+def labels(rooms):
+    return parse(rooms.studio.client.fields["label_config"]).label_names
+
+
+def nodes(rooms):
+    return [node.id for node in rooms.taxonomies.store.current(1).nodes]
+
+
+def trail(rooms, kind="cluster"):
+    return [entry for entry in AuditTrail(rooms.engine).read(1) if entry.kind == kind]

@@ -11,7 +11,8 @@ from loop.cli.taxonomy import tree_lines
 from loop.cli.tree import app
 from loop.errors import PayloadError, TaxonomyError
 from loop.label_studio.label_config import parse
-from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, add_category, with_thresholds
+from loop.taxonomy.editing.categories import add_category, with_thresholds
+from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy
 from loop.taxonomy.taxonomy_yaml import read, write
 from scripts.demo.scenes import CLASSES
 from tests.builders import CONFIG
@@ -67,6 +68,47 @@ def test_an_empty_file_is_a_taxonomy_without_nodes():
 def test_what_is_no_taxonomy_is_refused_by_node_and_field(text, message):
     with pytest.raises(TaxonomyError, match=message):
         read(text)
+
+
+WRONG = """
+nodes:
+  - {id: animal, threshold: 2, titel: Animals}
+  - {id: cat, parent: animal, labels: [Cat, 7, no]}
+  - {id: dog, parent: anmial, labels: [Cat], enrichment: {a: 1, b: {value: x, mode: add}}}
+  - {id: dog}
+  - {id: x, parent: y}
+  - {id: y, parent: x}
+"""
+
+
+def test_all_errors_of_a_file_are_named_at_once():
+    with pytest.raises(TaxonomyError) as raised:
+        read(WRONG)
+
+    assert [error.field for error in (raised.value, *raised.value.others)] == [
+        *("node animal titel", "node animal threshold", "node cat labels", "node cat labels"),
+        *("node dog enrichment.a", "node dog enrichment.b.mode", "node dog id", "node dog parent", "node dog labels"),
+        "node x parent",
+    ]
+
+
+def test_a_node_without_a_readable_id_makes_no_errors_of_other_nodes():
+    with pytest.raises(TaxonomyError) as raised:
+        read("nodes: [{id: 7}, {title: x}, just words, {id: a, parent: z}]")
+
+    assert [error.field for error in (raised.value, *raised.value.others)] == ["node 1 id", "node 2 id", "node 3"]
+
+
+def test_the_command_prints_every_error_with_the_file(tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(WRONG)
+
+    checked = CliRunner().invoke(app, ["taxonomy", "check", str(file)])
+
+    lines = checked.stderr.strip().splitlines()
+    assert checked.exit_code == 1
+    assert len(lines) == 10
+    assert all(line.startswith(f"loop: {file}: node ") for line in lines), lines
 
 
 names = (
