@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all their own set-up.
-.PHONY: setup demo test test-unit test-long test-chaos bench soak check lock sbom audit
+.PHONY: setup demo test test-unit test-long test-chaos bench soak check docs lock sbom audit
 
 # The first of these that is here; another one by `make PYTHON=…`.
 PYTHON ?= $(firstword $(shell for name in python3.11 python3.12 python3.13 python3; do command -v $$name; done))
@@ -54,6 +54,10 @@ check:
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 	$(VENV)/deptry .
+
+# Builds the site of docs/ in site/; a link that leads nowhere is an error.
+docs: setup
+	$(VENV)/python -m scripts.site
 
 # Writes what `pip install --no-deps -r requirements.lock` installs; it names versions and hashes, no index.
 lock:

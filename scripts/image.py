@@ -209,8 +209,10 @@ def _lists() -> list[str]:
 def main(folder: Path) -> None:
     """Build the CUDA variant in *folder*, start it, and print what it took."""
     folder.mkdir(parents=True, exist_ok=True)
-    wheels = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes")
-    run(*wheels, "-r", ROOT / "requirements.lock", "-d", folder / "wheels")
+    lock = re.sub(r" ; python_full_version < '3\.11\.\d+'", "", (ROOT / "requirements.lock").read_text())
+    (folder / "lock.txt").write_text(lock)  # Debian's Python may be an older 3.11 than this one
+    download = (sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--dest", folder / "wheels")
+    run(*download, "--requirement", folder / "lock.txt")
     stage = Build(folder, {"VARIANT": "cuda"}).run((ROOT / "Dockerfile").read_text())
     home = stage.root / stage.environment["LOOP_HOME"].lstrip("/")
     facts = {

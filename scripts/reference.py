@@ -1,7 +1,7 @@
 """
-Write docs/commands.md and docs/settings.md from the command line's own registry and the settings.
+Write docs/commands.md, docs/settings.md and docs/http.md from the command line's own registry, the settings and routes.
 
-Run `python -m scripts.reference` after a command or a setting has changed; a test compares both files with the code.
+Run `python -m scripts.reference` after a command, a setting or a route has changed; a test compares them with the code.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from loop.cli.messages import BUG, DONE, FAILED, WRONG_USAGE
 from loop.cli.tree import load_all
 from loop.settings import Settings
+from scripts import http_reference
 
 DOCS = Path(__file__).parent.parent / "docs"
 GENERATED = "<!-- Written by `python -m scripts.reference`; change the code, not this file. -->"
@@ -143,6 +144,11 @@ def settings_page() -> str:
     return _page("The settings", SETTINGS, [f"## {title}\n\n{table}" for title, table in tables])
 
 
+def http_page() -> str:
+    """docs/http.md."""
+    return _page("HTTP", http_reference.INTRODUCTION, http_reference.sections())
+
+
 def _page(title: str, text: str, sections: Iterable[str]) -> str:
     return "\n\n".join([f"# {title}", GENERATED, text.strip(), *sections]) + "\n"
 
@@ -210,3 +216,4 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 if __name__ == "__main__":
     (DOCS / "commands.md").write_text(commands_page())
     (DOCS / "settings.md").write_text(settings_page())
+    (DOCS / "http.md").write_text(http_page())

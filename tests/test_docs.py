@@ -7,11 +7,11 @@ import pytest
 
 from loop.cli.tree import load_all
 from loop.settings import Settings
-from scripts.reference import commands, commands_page, settings_page
+from scripts.reference import commands, commands_page, http_page, settings_page
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-FOLDERS = ("backend", "docs", "label_config", "loop", "scripts", "tests")
+FOLDERS = ("backend", "deploy", "docs", "label_config", "loop", "scripts", "tests")
 COMMANDS = {
     name: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     for name, command in commands(load_all())
@@ -20,7 +20,9 @@ RENEW = "run `python -m scripts.reference` and commit what it writes"
 
 
 @pytest.mark.parametrize(
-    ("name", "page"), [("commands.md", commands_page), ("settings.md", settings_page)], ids=["commands", "settings"]
+    ("name", "page"),
+    [("commands.md", commands_page), ("settings.md", settings_page), ("http.md", http_page)],
+    ids=["commands", "settings", "http"],
 )
 def test_a_reference_says_what_the_code_says(name, page):
     written = (ROOT / "docs" / name).read_text()
