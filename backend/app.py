@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from backend import access, session
 from backend.api import api
 from backend.body import Deadlines, forget_body
-from backend.dashboard.pages import dashboard, load
+from backend.dashboard import pages
 from backend.errors import answer_error, is_for_person
 from backend.gate import CLICKS, PICTURES, PICTURES_WAITING, Gate
 from backend.metrics import SECONDS
@@ -68,8 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(intake)
     app.register_blueprint(api)
     session.set_up(app, rooms.access.logins, is_https=settings.backend_url.startswith("https"))
-    load()
-    app.register_blueprint(dashboard)
+    pages.set_up(app)
     app.before_request(_begin)
     app.before_request(access.check)
     app.before_request(_check_query)

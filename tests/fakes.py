@@ -15,16 +15,17 @@ from loop.label_studio.views import View, write_view
 from loop.regions import Detection
 from loop.registry.probe import ProbedWeights
 from tests.builders import CONFIG
-from tests.job_queue.fakes import LonelyWork
+from tests.job_queue.fakes import ListedJobs, LonelyWork
 
 
-class FakeQueue(LonelyWork):
+class FakeQueue(LonelyWork, ListedJobs):
     """Takes no job; remembers what was asked for."""
 
     def __init__(self):
         self.asked = []
         self.progress = []
         self.failures = {}
+        self.listed, self.cancelled = [], []
 
     def close(self):
         pass

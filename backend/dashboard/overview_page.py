@@ -1,13 +1,25 @@
-"""The overview of a project: its champion, and what happens now and next."""
+"""The overview of a project: its champion, its work now and next, and the way into Label Studio."""
 
 from __future__ import annotations
 
-from backend.dashboard.blueprint import Answer, project_page, rooms, show
-from loop.installation.status import read_project
+from backend.dashboard.blueprint import Answer, project_page, rooms, show, show_part
+from loop.installation.watching.overview import count_open_tasks, read_overview
 from loop.label_studio.projects import Project
 
 
 @project_page("", entry="Overview")
 def overview(project: Project) -> Answer:
     """Show the overview."""
-    return show("overview.html", project=project, status=read_project(rooms().installation, project))
+    return show("overview.html", project=project, overview=read_overview(rooms().installation, project))
+
+
+@project_page("now")
+def overview_now(project: Project) -> Answer:
+    """Show what the project does now alone, to be refreshed."""
+    return show_part("overview_now.html", project=project, overview=read_overview(rooms().installation, project))
+
+
+@project_page("open-tasks")
+def overview_open_tasks(project: Project) -> Answer:
+    """Show the numbers of open tasks, which Label Studio is asked for."""
+    return show_part("open_tasks.html", open_tasks=count_open_tasks(rooms().installation, project))

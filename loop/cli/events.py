@@ -1,8 +1,9 @@
-"""Commands on events that are set aside, and on the deliveries of notices."""
+"""Commands on jobs, on events that are set aside, and on the deliveries of notices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,6 +11,9 @@ import typer
 from loop.cli.grid import Field, show_table
 from loop.cli.options import AsJson, Most, OneProject, ProjectId, open_rooms, out, print_json, print_text
 from loop.errors import PayloadError, UpstreamError
+from loop.installation.watching import events
+from loop.installation.watching.jobs import WatchedJob, cancel_job, list_jobs, read_job
+from loop.installation.watching.logs import LogEntry, read_log_end
 from loop.notices import Delivery, DeliveryState
 from loop.reviews.event_store import SetAsideEvent
 from loop.secrecy import redact
@@ -55,28 +59,13 @@ def list_events(
 @events_group.command("retry")
 def retry_events(project: ProjectId, ids: Ids = None) -> None:
     """Process events that are set aside again, for example after an upgrade or a repair."""
-    rooms = open_rooms()
-    count = _require_any(rooms.reviews.events.retry(project, ids or ()), ids)
-    try:
-        rooms.queue.ask_review(project)
-    except UpstreamError as error:
-        out.print(f"{count} events wait for the sweep: {error}")
-    else:
-        out.print(f"{count} events are worked on again; `loop events` shows which of them fail")
+    out.print(events.retry_events(open_rooms().installation, project, ids or ()))
 
 
 @events_group.command("dismiss")
 def dismiss_events(project: ProjectId, ids: Ids = None) -> None:
     """Dismiss events that are set aside. They stay in the log, and no check reports them any more."""
-    count = _require_any(open_rooms().reviews.events.dismiss(project, ids or ()), ids)
-    out.print(f"{count} events are dismissed")
-
-
-def _require_any(count: int, ids: list[int] | None) -> int:
-    if not count:
-        expected = "events of the project that are set aside; see `loop events`"
-        raise PayloadError("ID", expected, ", ".join(map(str, ids or [])) or "none")
-    return count
+    out.print(events.dismiss_events(open_rooms().installation, project, ids or ()))
 
 
 def _as_row(record: SetAsideEvent) -> tuple[str, ...]:
@@ -119,10 +108,7 @@ def list_deliveries(
 @deliveries_group.command("retry")
 def retry_deliveries(notice: Annotated[str, typer.Argument(help="The id of a notice.")]) -> None:
     """Send a notice again to every receiver that did not get it. Attempts are counted from zero."""
-    count = open_rooms().outbox.retry(notice)
-    if not count:
-        raise PayloadError("ID", "a notice that a receiver did not get; see `loop deliveries --failed`", notice)
-    out.print(f"{count} deliveries are due; the schedule sends them within ten seconds")
+    out.print(events.retry_delivery(open_rooms().installation, notice))
 
 
 @deliveries_group.command("secret")
@@ -172,3 +158,68 @@ def _delivery_json(delivery: Delivery) -> dict[str, object]:
         "status": delivery.status,
         "error": delivery.error,
     }
+
+
+jobs_group = typer.Typer(no_args_is_help=True, help="Jobs that run, wait or failed, with their progress.")
+app.add_typer(jobs_group, name="jobs")
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The id of a job; see `loop jobs list`.")]
+JOB_FIELDS = (
+    Field("id"),
+    Field("state"),
+    Field("queue", rank=3),
+    Field("since", rank=2),
+    Field("progress", rank=1, folds=True),
+)
+
+
+@jobs_group.command("list")
+def list_all(project: OneProject = None, as_json: AsJson = False) -> None:
+    """List the jobs: those that run with their progress, those that wait, those that failed in the last day."""
+    report = list_jobs(open_rooms(project).installation, project)
+    if report.trouble:
+        raise UpstreamError(report.trouble)
+    if as_json:
+        print_json(asdict(report), default=str)
+    elif report.jobs:
+        show_table(out, JOB_FIELDS, [_job_row(job) for job in report.jobs])
+    else:
+        out.print("no job runs, waits or failed")
+
+
+@jobs_group.command("show")
+def show_one(job: JobId, as_json: AsJson = False) -> None:
+    """Show a job, the trace of its error, and the last lines of its worker's log."""
+    installation = open_rooms().installation
+    found = read_job(installation, job)
+    if found is None:
+        raise PayloadError("ID", "the id of a job that runs, waits or failed; see `loop jobs list`", job)
+    since = found.started_at.isoformat() if found.started_at else ""
+    entries = read_log_end(installation.machine.home, found.worker.split(".")[0], since=since) if since else []
+    if as_json:
+        print_json({**asdict(found), "log": [asdict(entry) for entry in entries]}, default=str)
+        return
+    for name, value in asdict(found).items():
+        if value not in (None, "") and name not in ("share", "error"):
+            out.print(f"{name:<12} {value}")
+    for line in (*found.error.splitlines(), *(line for entry in entries for line in _as_lines(entry))):
+        out.print(line)
+
+
+@jobs_group.command("cancel")
+def cancel_one(job: JobId) -> None:
+    """
+    Cancel a job: a training stops by itself, any other that runs is killed.
+
+    Nothing is lost by it. Work that is still due, such as the predictions of
+    open tasks, is asked for again within ten seconds.
+    """
+    out.print(cancel_job(open_rooms().installation, job))
+
+
+def _job_row(job: WatchedJob) -> tuple[str, ...]:
+    since = job.started_at or job.asked_at
+    return job.id, job.state.value, job.queue, f"{since:%Y-%m-%d %H:%M:%S}" if since else "", job.line
+
+
+def _as_lines(entry: LogEntry) -> list[str]:
+    return [f"{entry.at[:19]} {entry.level:<7} {entry.message}", *entry.trace.splitlines()]

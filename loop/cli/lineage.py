@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,13 +13,11 @@ from pydantic_core import to_jsonable_python
 from loop import lineage as tracing
 from loop.cli.grid import Field, show_table
 from loop.cli.options import AsJson, OneProject, ProjectId, open_rooms, out, print_json
-from loop.errors import LabelConfigError, PayloadError
-from loop.label_studio.label_config import parse
+from loop.errors import PayloadError
+from loop.installation.watching.audit_lines import describe_entry
 from loop.lineage import AnnotatorLineage, DrawnRegion, RegionLineage, ReviewUse, ShownRegion, VersionLineage
-from loop.printable import shorten
 from loop.reviews.verdict_query import VerdictRecord
 from loop.storage.audit import AuditEntry, AuditTrail
-from loop.storage.changes import ChangeKind
 from loop.storage.storable import LARGEST_ID
 from loop.taxonomy.recorded_matches import MatchTrace
 
@@ -86,25 +83,8 @@ def audit(
 
 
 def _audit_row(entry: AuditEntry) -> tuple[str, ...]:
-    at, project = f"{entry.at:%Y-%m-%d %H:%M:%S}", str(entry.project or "")
-    return (at, project, entry.who, entry.kind, _describe_change(entry), entry.why)
-
-
-def _describe_change(entry: AuditEntry) -> str:
-    before, after = entry.before, entry.after
-    if entry.kind == ChangeKind.LABEL_CONFIG:
-        before, after = (config and _label_names(config) for config in (before, after))
-    texts = [
-        "none" if value is None else value if isinstance(value, str) else json.dumps(value) for value in (before, after)
-    ]
-    return shorten(texts[1] if before is None or texts[0] == texts[1] else " → ".join(texts), 200)
-
-
-def _label_names(label_config: str) -> str:
-    try:
-        return ", ".join(parse(label_config).label_names)
-    except LabelConfigError:
-        return label_config
+    line = describe_entry(entry)
+    return (f"{line.at:%Y-%m-%d %H:%M:%S}", str(line.project or ""), line.who, line.kind, line.change, line.why)
 
 
 def _region_lines(history: RegionLineage) -> Iterator[tuple[str, str]]:

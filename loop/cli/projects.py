@@ -113,18 +113,9 @@ def show_training(
 @training.command("cancel")
 def cancel_training(project: ProjectId) -> None:
     """Cancel the waiting or running training of a project."""
-    from loop.training import retrain as training_runs
+    from loop.installation.watching.jobs import cancel_training as cancel
 
-    rooms = open_rooms(project)
-    cancelled = training_runs.cancel(rooms.trainings, project)
-    if cancelled is None:
-        out.print(f"project {project}: no training is open")
-    elif cancelled.state == TrainingState.CANCELLED:
-        out.print(f"training {cancelled.id} is cancelled")
-    else:
-        out.print(
-            f"training {cancelled.id} stops within seconds; `loop training show {cancelled.id}` says how it ended"
-        )
+    out.print(cancel(open_rooms(project).installation, project))
 
 
 @app.command()

@@ -11,7 +11,8 @@ from rich.console import Console
 from loop.cli.grid import Field, show_table
 from loop.installation.findings import Finding, Level
 from loop.installation.status import ProjectStatus, Status
-from loop.training.store import Phase, Training, describe_progress
+from loop.training.progress_line import describe_training
+from loop.training.store import Training
 
 STYLE = {Level.OK: "green", Level.UNDER_WAY: "cyan", Level.WARNING: "yellow", Level.WRONG: "bold red"}
 
@@ -49,7 +50,14 @@ def _project_row(project: ProjectStatus) -> tuple[str, ...]:
     rate = project.rates.confirmed_rate
     confirmed = "" if rate is None else f"{rate:.0%} of {project.rates.predicted}"
     counts = (str(project.reviewed), str(project.new_reviews))
-    return (str(project.id), project.title, project.champion or "none", *counts, _training(project.training), confirmed)
+    return (
+        str(project.id),
+        project.title,
+        project.champion or "none",
+        *counts,
+        describe_training(project.training),
+        confirmed,
+    )
 
 
 def show_trainings(out: Console, trainings: Sequence[Training]) -> None:
@@ -64,30 +72,17 @@ def show_trainings(out: Console, trainings: Sequence[Training]) -> None:
     )
     rows = [
         (
-            *(str(training.id), _training(training), training.asked_by, f"{training.asked_at:%Y-%m-%d %H:%M:%S}"),
+            *(
+                str(training.id),
+                describe_training(training),
+                training.asked_by,
+                f"{training.asked_at:%Y-%m-%d %H:%M:%S}",
+            ),
             *(str(training.attempts), training.version),
         )
         for training in trainings
     ]
     show_table(out, fields, [tuple(cell or "" for cell in row) for row in rows])
-
-
-def _training(training: Training | None) -> str:
-    if training is None:
-        return "none"
-    progress = training.progress or {}
-    if training.ended_at or not progress:
-        return f"{training.status}{f': {training.error}' if training.error else ''}"
-    left, map50_95 = progress.get("seconds_left"), progress.get("map50_95")
-    batch, batch_asked = progress.get("batch", 0), progress.get("batch_asked", 0)
-    details = [
-        describe_progress(training),
-        *([f"mAP50-95 {map50_95:.3f}"] if map50_95 is not None else []),
-        *([f"{left:.0f} s left"] if left is not None and progress["phase"] == Phase.TRAINING else []),
-        *([f"{batch} images a step instead of {batch_asked}: out of memory"] if batch < batch_asked else []),
-        *(["to be cancelled"] if training.is_cancelled else []),
-    ]
-    return ", ".join(details)
 
 
 def show_findings(out: Console, findings: Sequence[Finding]) -> None:

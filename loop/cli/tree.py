@@ -69,6 +69,7 @@ TOP = {  # by file: its commands, with the first line of their help
     "events": {
         "deliveries": "Notices to the receivers in LOOP_NOTIFY_URLS.",
         "events": "Events of Label Studio that could not be processed, with the reasons.",
+        "jobs": "Jobs that run, wait or failed, with their progress.",
     },
 }
 FILE_OF = {name: file for file, lines in TOP.items() for name in lines}

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from loop.errors import UpstreamError
@@ -34,6 +34,26 @@ def doctor(installation: InstallationRoom, project_id: int | None = None, *, sec
     Checks are independent: a check that raises, or takes longer than *seconds*, becomes a finding. If Label Studio does
     not answer, checks that need it are skipped. A new check is a function in one of the lists.
     """
+    machine = examine_machine(installation, seconds=seconds)
+    findings = list(machine.findings)
+    projects, missing = _projects(installation, project_id)
+    for project in projects:
+        findings += _examine(installation, project, is_reached=machine.is_reached, seconds=seconds)
+        log.info("loading the detector of project %d", project.id)
+        findings += _run_for(installation, project, LOADED, max(seconds, LOADING_SECONDS))
+    return findings + missing
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFindings:
+    """The findings on this machine and its services, and whether Label Studio can be asked about projects."""
+
+    findings: Sequence[Finding]
+    is_reached: bool
+
+
+def examine_machine(installation: InstallationRoom, *, seconds: float = SECONDS) -> MachineFindings:
+    """Run the checks that are of no project."""
     log.info("checking this machine")
     general = [
         (_name(check), partial(check, installation))
@@ -44,16 +64,26 @@ def doctor(installation: InstallationRoom, project_id: int | None = None, *, sec
     if is_reached:
         log.info("checking Label Studio")
         findings += _run([(_name(check), partial(check, installation)) for check in STUDIO], seconds)
-    projects, missing = _projects(installation, project_id)
-    for project in projects:
-        checks = (*(PROJECT if is_reached else ()), *MODEL, *REVIEWS, *WORK)
-        named = [(_name(check), partial(check, installation, project)) for check in checks]
-        log.info("checking project %d", project.id)
-        findings += [replace(finding, project=project.id) for finding in _run(named, seconds)]
-        log.info("loading the detector of project %d", project.id)
-        loaded = [(_name(check), partial(check, installation, project)) for check in LOADED]
-        findings += [replace(finding, project=project.id) for finding in _run(loaded, max(seconds, LOADING_SECONDS))]
-    return findings + missing
+    return MachineFindings(findings, is_reached)
+
+
+def examine_project(installation: InstallationRoom, project: Project, *, seconds: float = SECONDS) -> list[Finding]:
+    """Run the checks of one project, except those that load its weights."""
+    reached = _run([("token", partial(checks_studio.token, installation))], seconds)
+    is_reached = all(finding.level != Level.WRONG for finding in reached)
+    return _examine(installation, project, is_reached=is_reached, seconds=seconds)
+
+
+def _examine(installation: InstallationRoom, project: Project, *, is_reached: bool, seconds: float) -> list[Finding]:
+    log.info("checking project %d", project.id)
+    return _run_for(installation, project, (*(PROJECT if is_reached else ()), *MODEL, *REVIEWS, *WORK), seconds)
+
+
+def _run_for(
+    installation: InstallationRoom, project: Project, checks: Sequence[Callable[..., list[Finding]]], seconds: float
+) -> list[Finding]:
+    named = [(_name(check), partial(check, installation, project)) for check in checks]
+    return [replace(finding, project=project.id) for finding in _run(named, seconds)]
 
 
 def _projects(installation: InstallationRoom, project_id: int | None) -> tuple[list[Project], list[Finding]]:

@@ -1,5 +1,5 @@
 """
 Trainings: when one is due, how it runs, and how it fails.
 
-Other rooms use: after_reviews, ask, policy, retrain, room, stopwatch, store, tidy, trainer.
+Other rooms use: after_reviews, ask, policy, progress_line, retrain, room, stopwatch, store, tidy, trainer.
 """

@@ -18,3 +18,16 @@ class LonelyWork:
 
     def count_done(self, work, holder, done, *, is_first=False):
         return done
+
+
+class ListedJobs:
+    """Jobs that a test puts in `listed`; those that were cancelled stay there, and are remembered."""
+
+    def jobs(self):
+        return self.listed
+
+    def job(self, job_id):
+        return next((job for job in self.listed if job.id == job_id), None)
+
+    def cancel(self, job_id):
+        self.cancelled.append(job_id)

@@ -82,9 +82,10 @@ def look(page):
     found += [f"{width} px wide"] if width > NARROW["width"] else []
     page.set_viewport_size(WIDE)
     page.context.new_cdp_session(page).send("Runtime.evaluate", {"expression": AXE.read_text()})
-    for scheme in ("light", "dark"):
+    for scheme, rules in (("light", None), ("dark", ["color-contrast"])):  # the other rules see no colour
         page.emulate_media(color_scheme=scheme)
-        violations = page.evaluate("() => axe.run().then((result) => result.violations)")
+        options = {"runOnly": {"type": "rule", "values": rules}} if rules else {}
+        violations = page.evaluate("(options) => axe.run(options).then((result) => result.violations)", options)
         found += [
             f"{scheme} {violation['id']}: {node['html'][:200]} {node['failureSummary']}"
             for violation in violations

@@ -1,0 +1,1 @@
+"""What people watch in an installation: the overview of a project, jobs with their logs, the audit trail."""

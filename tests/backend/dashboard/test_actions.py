@@ -1,0 +1,146 @@
+"""What people do in the pages: refused without a right or a token, and the same as the commands do."""
+
+import pytest
+
+from backend.dashboard.blueprint import dashboard
+from tests.backend.builders import AUTH
+from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT
+from tests.backend.dashboard.test_door import token_in_page
+
+
+def actions(app):
+    """Every path that acts, with numbers in place of its parts."""
+    values = {"int": 1, "string": "x", "path": "x", "default": "x"}
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("dashboard.") and "POST" in rule.methods and rule.endpoint != "dashboard.sign_in":
+            parts = {
+                name: values["int"] if "Integer" in type(converter).__name__ else values["string"]
+                for name, converter in rule._converters.items()
+            }
+            yield rule.build(parts)[1]
+
+
+@pytest.fixture
+def act(operator):
+    """Send a form of our own page as the operator, and follow to the page that it leads to."""
+
+    def send(path, **fields):
+        fields["csrf_token"] = token_in_page(operator)
+        return operator.post(f"/loop/{path}", data=fields, headers=PAGE, follow_redirects=True)
+
+    return send
+
+
+def test_no_action_is_done_without_its_token(filled, operator):
+    statuses = {path: operator.post(path, data={"why": "x"}).status_code for path in actions(filled)}
+
+    assert set(statuses.values()) == {403}, statuses
+    assert len(statuses) > 4
+
+
+def test_no_action_is_done_for_a_reader(filled):
+    reader = {"Authorization": f"Bearer {filled.extensions['rooms'].access.tokens.add('r', is_read_only=True)}"}
+    client = filled.test_client()
+    token = token_in_page(client, reader)
+
+    statuses = {path: client.post(path, data={"csrf_token": token}, headers=reader) for path in actions(filled)}
+
+    assert {answer.status_code for answer in statuses.values()} == {403}
+
+
+def test_no_action_is_done_by_a_get(filled, operator):
+    gets = {
+        rule.rule
+        for rule in filled.url_map.iter_rules()
+        if rule.endpoint.startswith("dashboard.") and "GET" in rule.methods
+    }
+    posts = {
+        rule.rule
+        for rule in filled.url_map.iter_rules()
+        if rule.endpoint.startswith("dashboard.") and "POST" in rule.methods
+    }
+
+    assert gets & posts == {"/loop/sign-in"}
+    assert dashboard.name == "dashboard"
+
+
+def test_a_reader_sees_no_button(filled):
+    reader = {"Authorization": f"Bearer {filled.extensions['rooms'].access.tokens.add('r', is_read_only=True)}"}
+    client = filled.test_client()
+
+    for path in ("jobs/refresh-5", "events", "", f"projects/{PROJECT}/"):
+        answer = client.get(f"/loop/{path}", headers=reader)
+        assert answer.status_code == 200
+        assert "<button" not in answer.text.partition("<main")[2]
+
+
+def pending(app):
+    return [event.id for event in app.extensions["rooms"].reviews.events.pending(PROJECT)]
+
+
+def test_chosen_events_are_retried_and_dismissed(filled, act):
+    retried = act(f"projects/{PROJECT}/events/retry", id=[1, 3])
+    dismissed = act(f"projects/{PROJECT}/events/dismiss", id=2)
+
+    assert "2 events are worked on again" in retried.text
+    assert "1 events are dismissed" in dismissed.text
+    assert pending(filled) == [1, 3]
+    assert ("review", PROJECT) in filled.extensions["rooms"].queue.asked
+
+
+def test_all_events_are_retried_at_once(filled, act):
+    act(f"projects/{PROJECT}/events/retry", all="1")
+
+    assert pending(filled) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("ids", [[], ["x"], ["-1"], ["1", "٣"], ["9" * 30], ["7"]], ids=str)
+def test_events_that_are_not_set_aside_are_an_error(filled, act, ids):
+    answer = act(f"projects/{PROJECT}/events/dismiss", id=ids)
+
+    assert (answer.status_code, pending(filled)) == (400, [])
+    assert len(filled.extensions["rooms"].reviews.events.find_set_aside(PROJECT)) == 3
+
+
+def test_events_of_another_project_stay(filled, act):
+    assert act("projects/1/events/retry", id=1).status_code == 400
+    assert pending(filled) == []
+
+
+@pytest.mark.parametrize("notice", ["", "nothing", "x" * 200, "\0", HOSTILE])
+def test_a_delivery_that_is_not_there_is_an_error(act, notice):
+    assert act("deliveries/retry", notice=notice).status_code == 400
+
+
+def test_a_training_is_cancelled_as_the_command_does(filled, act):
+    answer = act(f"jobs/retrain-{PROJECT}/cancel")
+
+    assert "training 1" in answer.text
+    assert filled.extensions["rooms"].trainings.store.get(1).is_cancelled
+
+
+def test_a_job_is_cancelled_and_one_that_ended_is_an_error(filled, act):
+    assert "is stopped within seconds" in act(f"jobs/refresh-{PROJECT}/cancel").text
+    assert act("jobs/nothing/cancel").status_code == 400
+    assert filled.extensions["rooms"].queue.cancelled == [f"refresh-{PROJECT}"]
+
+
+@pytest.mark.parametrize(
+    "query", ["project=x", "project=0", f"project={2**70}", "since=yesterday", "page=-1", "page=" + "9" * 5000]
+)
+def test_a_query_that_cannot_be_read_is_an_error(operator, query):
+    answer = operator.get(f"/loop/audit?{query}", headers=PAGE)
+
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+
+
+@pytest.mark.parametrize("path", ["jobs/%2e%2e", "jobs/x%00", "jobs/%F0%9F", f"jobs/{'x' * 3000}"])
+def test_a_job_of_an_odd_name_is_not_there(operator, path):
+    assert operator.get(f"/loop/{path}", headers={**PAGE, **AUTH}).status_code == 404
+
+
+def test_the_trail_is_shown_by_project_and_kind(operator):
+    text = operator.get(f"/loop/audit?project={PROJECT}&kind=policy").text
+
+    assert "retrain_after" in text
+    assert '<th scope="row">label config</th>' not in text
