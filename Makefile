@@ -37,6 +37,7 @@ bench: setup
 	$(VENV)/python -m scripts.bench.first_reviews
 	$(VENV)/python -m scripts.bench.bulk 10000
 	$(VENV)/python -m scripts.bench.commands
+	$(VENV)/python -m scripts.bench.pages
 	$(VENV)/python -m scripts.bench.training
 	$(VENV)/python -m scripts.bench.last_review
 	$(VENV)/python -m scripts.bench.eight_bits

@@ -1,0 +1,99 @@
+"""
+Take a picture of each page of the dashboard of an installation that runs: `python -m scripts.screenshots [PROJECT]`.
+
+It needs the same LOOP_HOME and settings as the `loop up` that runs, and Chromium. Each page of the navigation becomes
+docs/screenshots/NAME.png, in light; the overview also in dark and at the width of a phone. docs/dashboard.md has them.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from loop.settings import Settings
+from loop.wiring import build
+
+PAGE = Path(__file__).parents[1] / "docs" / "dashboard.md"
+FOLDER = PAGE.parent / "screenshots"
+BEGIN, END = "<!-- screenshots: begin -->", "<!-- screenshots: end -->"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+WIDE, NARROW, TALLEST = 1200, 360, 1400  # pixels
+MOST_BYTES = 200_000
+SETTLING = 1500  # milliseconds in which parts of a page load and charts are drawn
+
+
+def main() -> None:
+    """Sign in, and take a picture of each page."""
+    settings = Settings.read()
+    with closing(build(settings)) as rooms:
+        projects = [project.id for project in rooms.studio.projects.all()]
+        project_id = int(sys.argv[1]) if len(sys.argv) > 1 else projects[0]
+        ticket = rooms.access.sign_ins.make("screenshots", is_read_only=False)
+    with opened() as page:
+        page.goto(f"{settings.local_url}/loop/sign-in?ticket={ticket}")
+        page.get_by_role("button", name="Sign in").click()
+        pictures = dict(take(page, settings.local_url, project_id, FOLDER))
+    write_page(pictures)
+
+
+@contextmanager
+def opened() -> Iterator[Page]:
+    """Open a page of a browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield browser.new_page(viewport={"width": WIDE, "height": 800}, color_scheme="light")
+        browser.close()
+
+
+def take(page: Page, url: str, project_id: int, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Write a picture of each page of the navigation into a folder; yield title and file. The *page* is signed in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    overview = f"{url}/loop/projects/{project_id}/"
+    page.goto(overview)
+    links = page.locator("header nav li a").all()
+    addresses = {link.inner_text(): link.get_attribute("href") for link in links}
+    for title, address in addresses.items():
+        page.goto(f"{url}{address}")
+        yield title, _take(page, folder / f"{_name(title)}.png")
+    page.emulate_media(color_scheme="dark")
+    page.goto(overview)
+    yield "Overview, dark", _take(page, folder / "overview-dark.png")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": NARROW, "height": 740})
+    page.goto(overview)
+    yield "Overview, on a phone", _take(page, folder / "overview-phone.png")
+
+
+def write_page(pictures: Mapping[str, Path], page: Path = PAGE) -> None:
+    """Show pictures by their titles in the page of the docs, between its marks."""
+    lines = [f"**{title}**\n\n![{title}]({path.relative_to(page.parent)})\n" for title, path in pictures.items()]
+    text = "\n".join([BEGIN, "", *lines, END])
+    page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: text, page.read_text(), flags=re.DOTALL))
+
+
+def _take(page: Page, path: Path) -> Path:
+    """Write a picture of the whole page, of at most TALLEST pixels, in as many colours as MOST_BYTES allow."""
+    page.wait_for_timeout(SETTLING)
+    picture = Image.open(BytesIO(page.screenshot(full_page=True))).convert("RGB")
+    picture = picture.crop((0, 0, picture.width, min(picture.height, TALLEST)))
+    for colours in (256, 128, 64, 32, 16):
+        picture.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+        if path.stat().st_size < MOST_BYTES:
+            break
+    return path
+
+
+def _name(title: str) -> str:
+    return re.sub(r"[^a-z]+", "-", title.lower()).strip("-")
+
+
+if __name__ == "__main__":
+    main()
