@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from sqlalchemy import Engine
 
@@ -14,12 +15,13 @@ from loop.access.tokens import TokenStore
 from loop.datasets.room import DatasetPolicy
 from loop.datasets.selection import SelectionPolicy
 from loop.datasets.tiled.policy import TilePolicy
+from loop.gate.report_store import ReportStore
 from loop.gate.rule import GatePolicy
 from loop.installation.machine import Machine
 from loop.installation.memory import machine_bytes, web_processes
 from loop.installation.room import RetentionPolicy
 from loop.registry.detectors import Detectors
-from loop.serving.queue_order import AuditPolicy
+from loop.serving.queue_order import AuditPolicy, QueueOrder, Ranking
 from loop.serving.room import ServingPolicy
 from loop.settings import Settings
 from loop.storage.file_store import FileStore
@@ -109,6 +111,12 @@ def training_policy(settings: Settings) -> TrainingPolicy:
 def serving_policy(settings: Settings) -> ServingPolicy:
     """Which tasks are audits, how the queue is ordered, and how long predictions stay in Label Studio."""
     return ServingPolicy(AuditPolicy(settings.audit_share), settings.spread, settings.keep_predictions)
+
+
+def ranking(settings: Settings, files: FileStore) -> Ranking:
+    """Return how tasks are scored."""
+    reports = ReportStore(settings.home / "reports", files)
+    return Ranking(QueueOrder(settings.queue_order), lru_cache(reports.read_class_precisions))
 
 
 def machine(

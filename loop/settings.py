@@ -104,6 +104,9 @@ class Settings(EnvironmentSettings):
     score_threshold: float = Field(
         0.25, ge=0, le=1, description="least confidence of a box shown, unless the label config sets it"
     )
+    queue_order: Literal["product", "per_box", "weak_classes", "least", "mean", "entropy", "margin", "random"] = Field(
+        "product", description="score by which tasks are ordered, from the next version on"
+    )
     audit_share: float = Field(
         0.05, ge=0, le=1, description="share of tasks in the audit stream, regardless of their score"
     )

@@ -97,7 +97,7 @@ class RoomBuilder:
         self.queue = JobQueue(settings.redis)
         self.outbox = Outbox(self.engine, settings.receivers)
         self.sender = NoticeSender(lambda: standard_key(settings.notify_secret or self._secrets.of("notices")))
-        self.predictions = PredictionLog(self.engine)
+        self.predictions, self.ranking = PredictionLog(self.engine), policies.ranking(settings, self.files)
 
     def rooms(self) -> Rooms:
         """Build all rooms."""
@@ -155,7 +155,7 @@ class RoomBuilder:
         """Verdicts over time."""
         return self._room(
             RatesRoom,
-            store=RateStore(self.engine),
+            store=RateStore(self.engine, self.ranking),
             shadows=ShadowStore(self.engine),
             cohort_field=self._settings.cohort_field,
         )

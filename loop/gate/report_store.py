@@ -51,6 +51,14 @@ class ReportStore:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def read_class_precisions(self, project_id: int, name: str) -> dict[str, float]:
+        """Return the AP of each class of a version on the held-out images; empty if the gate never judged it."""
+        path = self._bring(self._folder(project_id, name) / "report.json")
+        try:
+            return {str(part["name"]): float(part["candidate"]) for part in json.loads(path.read_text())["classes"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
     def put_all(self) -> None:
         """Put all reports of this machine in the store."""
         for path in sorted(self._root.glob("*/*/report.*")):

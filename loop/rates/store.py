@@ -18,7 +18,7 @@ from loop.rates.review_times import SecondsPolicy
 from loop.rates.review_work import ReviewWork
 from loop.regions import read_regions
 from loop.reviews.verdicts import Decision
-from loop.serving.queue_order import task_score
+from loop.serving.queue_order import Ranking
 from loop.serving.store import AUDIT
 from loop.storage.exchange_tables import notices
 from loop.storage.installation_store import InstallationStore
@@ -28,8 +28,8 @@ from loop.storage.tables import predictions, reviews, verdicts
 class RateStore:
     """Reads verdicts, predictions and notices from the records."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine, self._facts = engine, InstallationStore(engine)
+    def __init__(self, engine: sa.Engine, ranking: Ranking) -> None:
+        self._engine, self._facts, self._ranking = engine, InstallationStore(engine), ranking
 
     def read_verdicts(self, project_id: int, *, field: str = "", since: datetime | None = None) -> list[RatedVerdict]:
         """
@@ -137,10 +137,14 @@ class RateStore:
             for row in connection.execute(
                 audited.where(*conditions, predictions.c.stream == AUDIT).order_by(predictions.c.id)
             ):
-                by_version[row.version][row.task_id] = PredictedTask(
-                    row.task_id, _compute_own_score(row), is_audit=True
-                )
+                score = self._compute_own_score(project_id, row)
+                by_version[row.version][row.task_id] = PredictedTask(row.task_id, score, is_audit=True)
         return by_version
+
+    def _compute_own_score(self, project_id: int, row: sa.Row[Any]) -> float:
+        """Return the score that an audited task would have in the queue."""
+        regions = read_regions((*row.regions, *row.candidates))
+        return self._ranking.score(project_id, row.task_id, row.version, regions, row.threshold)
 
     def read_newest_versions(self, project_id: int, task_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
         """The version that last predicted each task, and its stream; tasks never predicted are absent."""
@@ -194,9 +198,3 @@ def _read_doubles(rows: Sequence[Any]) -> Iterator[JudgedDouble]:
         surer = shown.get(region.double_of)
         if surer and surer.label != region.label:
             yield JudgedDouble(prediction.version, region, surer, reviewed)
-
-
-def _compute_own_score(row: sa.Row[Any]) -> float:
-    """The score that an audited task would have in the queue."""
-    confidences = [float(region.get("score") or 0.0) for region in (*row.regions, *row.candidates)]
-    return task_score(confidences, row.threshold)

@@ -21,7 +21,7 @@ from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
 from loop.serving.matching import MatchBatch, VoteBatch, vote_for_nothing
 from loop.serving.predict import Suggestion, predict, suggest_nothing
-from loop.serving.queue_order import AuditPolicy, audit_draw, audit_score
+from loop.serving.queue_order import AuditPolicy, Ranking, audit_draw, audit_score
 from loop.serving.reference_labels import give_labels, list_voted
 from loop.serving.room import ServingRoom
 from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
@@ -73,7 +73,8 @@ def pre_annotate(
     nothing is logged. *match* returns the matches of suggestions by task, *vote* the votes of the references for labels
     that no class of the version is. Raises DetectorBroken where the version detects on no image any more.
     """
-    suggestions = label_by_references(suggest(tasks, config, served, serving, run.deadline), config, served, vote)
+    suggested = suggest(tasks, config, served, serving, run.deadline)
+    suggestions = rank(serving.ranking, project_id, label_by_references(suggested, config, served, vote))
     entries = make_log_entries(serving, suggestions, project_id, execution=run.execution or str(uuid.uuid4()))
     pairs = list(zip(suggestions, entries, strict=True))
     if served.detector is not None:
@@ -98,6 +99,17 @@ def label_by_references(
     labels = fit_classes(config, served.detector.class_names).labels if served.detector else ()
     votes = vote(labels, [each for each in suggestions if list_voted(each)]) if labels else {}
     return [give_labels(each, votes.get(each.task_id, {}), config) for each in suggestions]
+
+
+def rank(ranking: Ranking, project_id: int, suggestions: Iterable[Suggestion]) -> list[Suggestion]:
+    """Give each suggestion its score in the queue, from all its boxes, shown or held back."""
+    return [
+        replace(
+            each,
+            score=ranking.score(project_id, each.task_id, each.version, (*each.shown, *each.hidden), each.threshold),
+        )
+        for each in suggestions
+    ]
 
 
 def suggest(

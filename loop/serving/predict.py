@@ -1,4 +1,4 @@
-"""Predicts tasks: fetches their images, detects, splits boxes into shown and held back, and scores each task."""
+"""Predicts tasks: fetches their images, detects, and splits boxes into shown and held back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task
 from loop.regions import Box, Detection, LabelSource, Pixels, Region, mark_doubles
 from loop.registry.loaded_version import LoadedVersion, Thresholds
-from loop.serving.queue_order import NOTHING_KNOWN, task_score
+from loop.serving.queue_order import NOTHING_KNOWN
 from loop.vision.addresses import identify
 from loop.vision.detector import Detector
 from loop.vision.tiling.tiled_detector import detect_until
@@ -52,11 +52,12 @@ class Suggestion:
     """
     The suggestion for one task; a task whose image cannot be read has one too.
 
-    *shown* are the shown boxes, *hidden* the held-back boxes, the doubles of shown boxes among them. *unmapped* counts
-    the detections whose class the label config lacks; *foreign* are these boxes, if the config has labels that no class
-    of the version is. *image* is the identity of the image's address, *size* its width and height in pixels. Where the
-    task could not be predicted, *error* has the reason and *size* is (0, 0); *is_late*: there was no time to try.
-    *is_blind*: no class of the version is a label, so that nothing could be suggested by the detector alone.
+    *shown* are the shown boxes, *hidden* the held-back boxes, the doubles of shown boxes among them. *score* is given
+    by `rank`. *unmapped* counts the detections whose class the label config lacks; *foreign* are these boxes, if the
+    config has labels that no class of the version is. *image* is the identity of the image's address, *size* its width
+    and height in pixels. Where the task could not be predicted, *error* has the reason and *size* is (0, 0); *is_late*:
+    there was no time to try. *is_blind*: no class of the version is a label, so that nothing could be suggested by the
+    detector alone.
     """
 
     task_id: int
@@ -177,7 +178,7 @@ def _make_suggestion(
         shown=tuple(region for region in regions if (region.score or 0.0) >= limits.display),
         hidden=tuple(region for region in regions if (region.score or 0.0) < limits.display),
         threshold=limits.display,
-        score=task_score([region.score or 0.0 for region in regions], limits.display),
+        score=NOTHING_KNOWN,
         image=identify(task.image),
         size=detected.size,
         unmapped=sum(detection.class_name not in names for detection in detected.detections),

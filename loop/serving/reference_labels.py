@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from loop.label_studio.label_config import LabelConfig
 from loop.regions import LabelSource, Region
 from loop.serving.predict import Suggestion, hold_doubles_back, region_id
-from loop.serving.queue_order import task_score
 
 SAME_OBJECT = 0.5  # IoU from which two boxes show one object
 DIGITS = 4  # of a score
@@ -86,7 +85,6 @@ def _split(suggestion: Suggestion, own: Sequence[Region], config: LabelConfig) -
         suggestion,
         shown=tuple(region for region in single if (region.score or 0.0) >= suggestion.threshold),
         hidden=tuple(region for region in single if (region.score or 0.0) < suggestion.threshold),
-        score=task_score([region.score or 0.0 for region in ranked], suggestion.threshold),
     )
     held = hold_doubles_back(split, config)
     return replace(held, hidden=(*(region for region in ranked if region.double_of), *held.hidden))

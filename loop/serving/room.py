@@ -8,7 +8,7 @@ from loop.label_studio.room import StudioRoom
 from loop.registry.room import RegistryRoom
 from loop.serving.matching import Matching
 from loop.serving.queue_groups import GroupStore
-from loop.serving.queue_order import AuditPolicy
+from loop.serving.queue_order import AuditPolicy, Ranking
 from loop.serving.store import PredictionLog
 from loop.vision.room import VisionRoom
 
@@ -37,4 +37,5 @@ class ServingRoom:
     predictions: PredictionLog
     groups: GroupStore
     matching: Matching
+    ranking: Ranking
     policy: ServingPolicy

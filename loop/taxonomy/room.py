@@ -9,6 +9,7 @@ from loop.rates.room import RatesRoom
 from loop.references.label_counts import LabelCounts
 from loop.references.room import ReferencesRoom
 from loop.registry.room import RegistryRoom
+from loop.serving.queue_order import Ranking
 from loop.serving.store import PredictionLog
 from loop.taxonomy.label_pass_store import LabelPassStore
 from loop.taxonomy.match_store import MatchStore
@@ -24,6 +25,7 @@ class TaxonomyRoom:
     vision: VisionRoom
     registry: RegistryRoom
     predictions: PredictionLog
+    ranking: Ranking
     rates: RatesRoom
     references: ReferencesRoom
     store: TaxonomyLog

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from loop.regions import Region
 from loop.reviews.verdicts import Decision, Verdict, judge
-from loop.serving.queue_order import task_score
+from loop.serving.queue_order import QueueOrder, task_score
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from scripts.demo import scenes
 from scripts.demo.annotator import GOOD_ENOUGH
@@ -26,20 +26,7 @@ from scripts.demo.annotator import GOOD_ENOUGH
 THRESHOLD, FLOOR = 0.25, 0.05
 SCENES, SEEDS, FIRST = 150, (11, 12, 13), 0.3
 
-Order = Callable[[Sequence[float]], float]
-
-
-def select_shown(confidences: Sequence[float]) -> list[float]:
-    """Select the confidences of shown boxes."""
-    return [confidence for confidence in confidences if confidence >= THRESHOLD]
-
-
-ORDERS: dict[str, Order] = {
-    "all right (ours)": lambda confidences: task_score(confidences, THRESHOLD),
-    "mean shown": lambda confidences: statistics.fmean(select_shown(confidences) or [0.0]),
-    "least shown": lambda confidences: min(select_shown(confidences) or [0.0]),
-    "fewest shown": lambda confidences: float(len(select_shown(confidences))),
-}
+ORDERS: list[QueueOrder] = [order for order in QueueOrder if order not in (QueueOrder.RANDOM, QueueOrder.WEAK_CLASSES)]
 
 
 def main() -> None:
@@ -48,7 +35,7 @@ def main() -> None:
     measured = [
         [measure(UltralyticsDetector(Path(name), image_size=160), seed) for seed in SEEDS] for name in sys.argv[1:]
     ]
-    for order in [*ORDERS, "random"]:
+    for order in [*ORDERS, QueueOrder.RANDOM]:
         cells = []
         for version in measured:
             shares = [seed[order] for seed in version]
@@ -57,7 +44,7 @@ def main() -> None:
     Console().print(table)
 
 
-def measure(detector: UltralyticsDetector, seed: int) -> dict[str, float]:
+def measure(detector: UltralyticsDetector, seed: int) -> dict[QueueOrder, float]:
     """Return the share of all work that is in the first part of the queue, by order."""
     known, _ = scenes.palettes()
     confidences, work = [], []
@@ -69,10 +56,12 @@ def measure(detector: UltralyticsDetector, seed: int) -> dict[str, float]:
         work.append(sum(map(is_work, judge(predicted, truth))))
     first = round(FIRST * SCENES)
     random = np.random.default_rng(seed).permutation(SCENES)
-    orders = {name: np.argsort([order(one) for one in confidences], kind="stable") for name, order in ORDERS.items()}
-    return {
-        name: float(np.sum(np.array(work)[at[:first]]) / sum(work)) for name, at in {**orders, "random": random}.items()
+    orders = {order: [task_score(one, THRESHOLD, order) for one in confidences] for order in ORDERS}
+    ranked: dict[QueueOrder, NDArray[np.intp]] = {
+        order: np.argsort(scores, kind="stable") for order, scores in orders.items()
     }
+    ranked[QueueOrder.RANDOM] = random
+    return {order: float(np.sum(np.array(work)[at[:first]]) / sum(work)) for order, at in ranked.items()}
 
 
 def is_work(verdict: Verdict) -> bool:

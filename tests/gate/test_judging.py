@@ -34,6 +34,19 @@ def test_a_worse_candidate_does_not_serve_and_its_report_is_kept(judged):
     assert "Refused" in html.read_text()
 
 
+def test_the_report_has_the_precision_of_each_class_of_the_candidate_for_the_order_of_the_queue(judged):
+    rooms, training = judged()
+    reports = rooms.gate.reports
+
+    precisions = reports.read_class_precisions(1, training.version)
+
+    parts = json.loads(reports.find(1, training.version)[1].read_text())["classes"]
+    assert precisions == {part["name"]: part["candidate"] for part in parts}
+    assert all(0.0 < precision <= 1.0 for precision in precisions.values())
+    assert rooms.serving.ranking.precisions(1, training.version) == precisions
+    assert reports.read_class_precisions(1, "never@1.0.0") == {}
+
+
 def test_with_too_little_to_tell_a_person_is_asked(judged):
     rooms, training = judged(least_images=13)
 

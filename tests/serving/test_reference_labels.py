@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from loop.label_studio.label_config import parse
 from loop.regions import Box, Region
+from loop.serving.pre_annotate import rank
 from loop.serving.predict import Suggestion, region_id
+from loop.serving.queue_order import Ranking
 from loop.serving.reference_labels import LabelVote, list_names, list_voted, take_back
 from loop.serving.reference_labels import give_labels as give_labels_of
 from tests.builders import CONFIG
@@ -47,7 +49,8 @@ def test_a_box_of_a_class_that_no_label_means_is_shown_with_the_label_of_its_ref
     assert labelled.shown[0].source.confidence == 0.4
     assert labelled.shown[0].source.voters == (("reference", 0.95),)
     assert labelled.foreign == ()
-    assert labelled.score == pytest.approx(0.6)
+    (ranked,) = rank(Ranking(), 1, [labelled])
+    assert ranked.score == pytest.approx(0.6)
 
 
 def test_without_votes_a_suggestion_is_what_the_detector_made_it():

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+from loop.draws import draw_number
 from loop.label_studio.label_config import parse
 from loop.label_studio.tasks import StoredTask
 from loop.serving.matching import match_nothing
 from loop.serving.pre_annotate import assign_streams, make_log_entries, pre_annotate
 from loop.serving.predict import Suggestion
-from loop.serving.queue_order import NOTHING_KNOWN, AuditPolicy, audit_draw
+from loop.serving.queue_order import NOTHING_KNOWN, AuditPolicy, QueueOrder, Ranking, audit_draw
 from loop.serving.refresh import refresh
 from loop.serving.store import AUDIT, QUEUE
 from tests.builders import CONFIG, ls_task
@@ -78,6 +79,16 @@ def test_the_score_of_an_audited_task_does_not_depend_on_what_was_found():
     else:
         assert (sure[7].score, doubtful[7].score) == (1.0, 0.0)
     assert all(one.propensity == 0.5 for one in sure)
+
+
+def test_the_queue_is_in_the_order_of_the_setting(ready):
+    rooms = swap(ready, (ready.serving.ranking, Ranking(QueueOrder.RANDOM)))
+
+    refresh(rooms.serving, 1)
+
+    stored = {row["task"]: row["score"] for row in rooms.studio.client.stored}
+    own = {1, 2, 4, 5} - {task for task in stored if audit_draw(1, task, rooms.serving.policy.audit) is not None}
+    assert {task: stored[task] for task in own} == {task: draw_number("queue order", 1, task) for task in own}
 
 
 def half_audited(rooms):

@@ -63,16 +63,16 @@ def list_queue(
     part = queue[offset : offset + most]
     logged = serving.predictions.newest(project_id, [task_id for *_, task_id in part], version=version)
     tasks = tuple(
-        _make_task(place, logged[task_id], count if groups else None)
+        _make_task(serving, place, logged[task_id], count if groups else None)
         for place, (count, _, task_id) in enumerate(part, start=offset + 1)
         if task_id in logged
     )
     return QueuePage(version, len(queue), tasks)
 
 
-def _make_task(place: int, prediction: LoggedPrediction, reviewed: int | None) -> QueuedTask:
-    is_audit = prediction.stream == AUDIT
-    why = explain_place(prediction.regions, prediction.candidates, prediction.threshold, is_audit=is_audit)
+def _make_task(serving: ServingRoom, place: int, prediction: LoggedPrediction, reviewed: int | None) -> QueuedTask:
+    is_audit, shown, held_back = prediction.stream == AUDIT, prediction.regions, prediction.candidates
+    why = explain_place(shown, held_back, prediction.threshold, is_audit=is_audit, order=serving.ranking.order)
     return QueuedTask(
         place,
         prediction.task_id,

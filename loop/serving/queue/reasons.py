@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loop.regions import Region
-from loop.serving.queue_order import box_certainty
+from loop.serving.queue_order import QueueOrder, box_certainty
 
 
-def explain_place(shown: Sequence[Region], held_back: Sequence[Region], threshold: float, *, is_audit: bool) -> str:
+def explain_place(
+    shown: Sequence[Region],
+    held_back: Sequence[Region],
+    threshold: float,
+    *,
+    is_audit: bool,
+    order: QueueOrder = QueueOrder.PRODUCT,
+) -> str:
     """Return why the queue has a task where it is: it is an audit, or by the box that is least certain."""
     if is_audit:
         return "an audit: it has a place of its own in the queue, whatever was detected on it, so that rates are right"
+    if order is QueueOrder.RANDOM:
+        return "the order is random, whatever was detected on it (LOOP_QUEUE_ORDER)"
     regions = [*shown, *held_back]
     if not regions:
         return "nothing was detected on it, so nothing tells whether that is right"

@@ -18,6 +18,7 @@ from loop.label_studio.projects import Project
 from loop.references.entries import CollectionKind, crop_key, entry_key
 from loop.references.plan import find_source
 from loop.registry.store import Version
+from loop.serving.pre_annotate import rank
 from loop.serving.predict import Suggestion
 from loop.serving.reference_labels import (
     LabelVote,
@@ -130,7 +131,8 @@ def _label_some(taxonomies: TaxonomyRoom, this: _Round, voting: LabelVoting, tas
     logged = taxonomies.predictions.newest(this.project.id, task_ids, version=this.champion.name)
     before = {task: _read(entry, this) for task, entry in logged.items()}
     votes = _vote(taxonomies, this, voting, list(before.values()))
-    after = {task: give_labels(each, votes.get(task, {}), this.config) for task, each in before.items()}
+    labelled = [give_labels(each, votes.get(task, {}), this.config) for task, each in before.items()]
+    after = {each.task_id: each for each in rank(taxonomies.ranking, this.project.id, labelled)}
     wanted = {
         task: suggestion
         for task, suggestion in after.items()

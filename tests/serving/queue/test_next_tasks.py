@@ -6,9 +6,11 @@ import pytest
 
 from loop.serving.queue.next_tasks import list_queue
 from loop.serving.queue.reasons import explain_place
+from loop.serving.queue_order import QueueOrder, Ranking
 from loop.serving.store import AUDIT
 from loop.storage.tables import deletions
 from tests.builders import NOON, box, region, review, served
+from tests.swap import swap
 
 
 @pytest.fixture
@@ -38,6 +40,15 @@ def test_the_least_certain_task_comes_first_and_pages_go_on(rooms, predict):
     assert places(rooms) == [2, 3, 1]
     assert [(task.task_id, task.place) for task in page.tasks] == [(3, 2)]
     assert page.total == 3
+
+
+def test_of_a_random_order_no_box_is_the_reason(rooms, predict):
+    predict(1, 0.9)
+    random = swap(rooms, (rooms.serving.ranking, Ranking(QueueOrder.RANDOM)))
+
+    (task,) = list_queue(random.serving, 1).tasks
+
+    assert task.why.startswith("the order is random")
 
 
 def test_tasks_with_an_annotation_or_gone_are_not_in_the_queue_and_a_deleted_annotation_does_not_count(rooms, predict):
