@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 INVISIBLE = "\ufeff\u200b\u2060"  # a byte order mark and spaces without width, which no editor shows
 QUOTES = ("'", '"')
+DEFAULT_HOME = "~/.label-studio-yolo-loop"
 
 
 def strip_text(text: str, *, may_be_quoted: bool) -> str:

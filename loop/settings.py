@@ -15,7 +15,7 @@ from loop.environment_settings import EnvironmentSettings
 from loop.errors import PayloadError
 from loop.job_queue import redis_server
 from loop.secrecy import secrets_in
-from loop.setting_text import find_problem, host_in_url, strip_folder, strip_text
+from loop.setting_text import DEFAULT_HOME, find_problem, host_in_url, strip_folder, strip_text
 from loop.storage.keys import read_key
 
 MOST_DAYS = 36_500  # a hundred years: for ever
@@ -26,7 +26,7 @@ class Settings(EnvironmentSettings):
     """All settings. Variables without the prefix LOOP_ have the names that Label Studio users know."""
 
     home: Path = Field(
-        Path("~/.label-studio-yolo-loop"),
+        Path(DEFAULT_HOME),
         validate_default=True,
         description="folder of records, weights and snapshots, for its owner only",
     )

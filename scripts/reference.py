@@ -7,18 +7,17 @@ Run `python -m scripts.reference` after a command, a setting or a route has chan
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import Enum
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from loop.cli.messages import BUG, DONE, FAILED, WRONG_USAGE
-from loop.cli.tree import load_all
+from loop.cli.tree import CATEGORIES, DATA, MODELS, RUN, TOP, WATCH, load
 from loop.settings import Settings
 from scripts import http_reference
+from scripts.reference_answers import describe_answer
 
 DOCS = Path(__file__).parent.parent / "docs"
 GENERATED = "<!-- Written by `python -m scripts.reference`; change the code, not this file. -->"
@@ -26,8 +25,20 @@ PLACEHOLDERS = {int: "N", float: "X", str: "TEXT", Path: "PATH", datetime: "DATE
 BOUNDS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤", "multiple_of": "multiple of"}
 COMMANDS = """\
 Required options stand beside the name of a command; all others follow as a list. Where a command takes
-`--project ID`, the id is Label Studio's. `loop COMMAND --help` shows the same at the terminal.
+`--project ID`, the id is Label Studio's. `loop COMMAND --help` shows the same at the terminal, and
+`loop --install-completion` lets the shell complete commands, options, projects, versions, clusters and parts.
+
+With `--json` a command prints the same for a program, under the names that stand beside the option. Names stay; new
+ones may come. A command that changes something has the lines in `done`, in `next` the steps that are left to a person,
+and in `of` ids and names.
 """
+ABOUT = {
+    RUN: "Start the loop, connect projects, let programs in, save and restore.",
+    WATCH: "See what happens, what is wrong, and what to do about it.",
+    MODELS: "Train, compare, promote and roll back versions.",
+    DATA: "Bring labels in, take datasets and verdicts out, trace boxes, catch up with Label Studio.",
+    CATEGORIES: "Find new categories, name them, and match detections to the taxonomy.",
+}
 OTHER_WAYS = """\
 ## Other ways to start
 
@@ -40,12 +51,15 @@ own server, which has a basic auth of its own and none by default, use `YoloBack
 
 Tables fit the terminal. In a narrow one, long texts fold, the least important columns are left out and named below, and
 in a still narrower one each row becomes a block of lines. Versions, ids and names are never cut. Into a pipe, a table
-has one line per row and the width that it needs. Commands that take long report their progress on stderr.
+has one line per row and the width that it needs. A line under a table explains its scores, and lines that begin with
+`next:` name the steps that follow. A command that takes more than two seconds shows a bar on stderr, or a line for each
+stage where that is no terminal. `NO_COLOR` turns colours off. What libraries print goes to
+`LOOP_HOME/logs/libraries.log`.
 
 ## Exit codes
 
 Each error is one message on stderr: the file, setting or project concerned, and what to do next. It never contains a
-trace or a secret.
+trace or a secret. With `--json`, stdout has it as well, as `error`, with its `kind` and `message`, and `exit_code`.
 """
 INTERRUPTED = 130  # what loop.cli.main returns after Ctrl-C
 EXIT_CODES = (
@@ -110,24 +124,21 @@ GROUPS = {
 }
 
 
-def commands(group: Any, prefix: str = "loop") -> Iterator[tuple[str, Any]]:
-    """Each command with its full name, those of groups included; a group that acts by itself is a command too."""
-    for name, command in group.commands.items():
-        full = f"{prefix} {name}"
-        if not hasattr(command, "commands"):
-            yield full, command
-            continue
-        if command.invoke_without_command:
-            yield full, command
-        yield from commands(command, full)
+def commands(command: Any, full: str = "loop") -> Iterator[tuple[str, Any]]:
+    """A command with its full name, or those of a group; a group that acts by itself is a command too."""
+    if not hasattr(command, "commands"):
+        yield full, command
+        return
+    if command.invoke_without_command:
+        yield full, command
+    for name, each in command.commands.items():
+        yield from commands(each, f"{full} {name}")
 
 
 def commands_page() -> str:
     """docs/commands.md."""
-    every = list(commands(load_all()))
-    sections = groupby(every, key=lambda pair: pair[1].callback.__module__)
+    texts = [_section(panel, listed) for panel, listed in TOP.items()]
     codes = _table(("code", "meaning"), ((str(code), meaning) for code, meaning in EXIT_CODES))
-    texts = [_section(module, list(section)) for module, section in sections]
     return _page("The commands of `loop`", COMMANDS, [*texts, OTHER_WAYS.strip(), codes])
 
 
@@ -153,21 +164,23 @@ def _page(title: str, text: str, sections: Iterable[str]) -> str:
     return "\n\n".join([f"# {title}", GENERATED, text.strip(), *sections]) + "\n"
 
 
-def _section(module: str, section: list[tuple[str, Any]]) -> str:
-    title = module.rpartition(".")[2].capitalize()
-    about = (sys.modules[module].__doc__ or "").strip()
-    return "\n\n".join([f"## {title}", about, *(_command(name, command) for name, command in section)])
+def _section(panel: str, listed: Iterable[str]) -> str:
+    texts = [_command(*pair) for name in listed for pair in commands(load(name), f"loop {name}")]
+    return "\n\n".join([f"## {panel}", ABOUT[panel], *texts])
 
 
 def _command(name: str, command: Any) -> str:
     synopsis = " ".join([name, *(_write_option(parameter) for parameter in command.params if parameter.required)])
     lines = [f"### `{synopsis}`", inspect.cleandoc(command.help or "")]
     listed = [parameter for parameter in command.params if parameter.help or not parameter.required]
-    items = [_item(parameter) for parameter in listed if not _is_project(parameter)]
+    answer = describe_answer(command.callback)
+    items = [_item(parameter, answer) for parameter in listed if not _is_project(parameter)]
     return "\n\n".join([*lines, *(["\n".join(items)] if items else [])])
 
 
-def _item(parameter: Any) -> str:
+def _item(parameter: Any, answer: str) -> str:
+    if parameter.opts == ["--json"] and answer:
+        return f"- `--json`: {answer}"
     default = "" if parameter.default in (None, False, "", [], ()) else f" Default: `{parameter.default}`."
     return f"- `{_write_option(parameter)}`: {parameter.help or f'Only this {parameter.name}.'}{default}"
 

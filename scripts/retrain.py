@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 
-from loop.cli.messages import DONE, FAILED, explain
+from loop.cli.messages import DONE, FAILED
+from loop.cli.terminal.explanations import explain
 from loop.errors import LoopError
 from loop.training.ask import ask_training
 from loop.wiring import build

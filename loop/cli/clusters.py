@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from loop.cli.answers.command import Done, done
 from loop.cli.grid import Field, show_table
 from loop.cli.messages import narrate
 from loop.cli.options import ProjectId, Why, open_rooms, out
+from loop.cli.terminal.completion import complete_clusters
 from loop.discovery import decide as clusters
 from loop.discovery.cluster_record import ClusterRecord, ClusterState
 from loop.discovery.clustering import ClusterPolicy, Method
@@ -21,10 +23,18 @@ app = typer.Typer()
 clusters_group = typer.Typer(no_args_is_help=True, help="Clusters of the unknown.")
 app.add_typer(clusters_group, name="clusters")
 MOST_SHOWN = 20
+MEANING = (
+    "persistence: 0 to 1, how much closer together than their surroundings the members are; stability: over 0.75 the "
+    "cluster comes back from other samples, under 0.5 it does not; nearest: its cosine; label: its share of the members"
+)
 DEFAULT = ClusterPolicy()
 
-ClusterId = Annotated[str, typer.Argument(help="The id of a cluster, or its beginning.")]
-ClusterIds = Annotated[list[str], typer.Argument(help="The ids of clusters, or their beginnings.")]
+ClusterId = Annotated[
+    str, typer.Argument(help="The id of a cluster, or its beginning.", autocompletion=complete_clusters)
+]
+ClusterIds = Annotated[
+    list[str], typer.Argument(help="The ids of clusters, or their beginnings.", autocompletion=complete_clusters)
+]
 Count = Annotated[int, typer.Option("--clusters", min=1, max=LARGEST_ID, help="Number of clusters; k-means only.")]
 Seed = Annotated[
     int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed; the same seed gives the same clusters.")
@@ -37,7 +47,7 @@ def discover(
     method: Annotated[Method, typer.Option("--method", help="The clustering method.")] = DEFAULT.method,
     count: Count = DEFAULT.clusters,
     seed: Seed = DEFAULT.seed,
-) -> None:
+) -> list[ClusterRecord]:
     """
     Cluster the unknown, and show the clusters.
 
@@ -51,20 +61,24 @@ def discover(
     with narrate(f"project {project}: looking for clusters"):
         line = jobs.discover_now(project, ClusterPolicy(method=method, clusters=count, seed=seed))
     out.print(line)
-    show_clusters(rooms.discovery.clusters.all(project), everything=False)
+    records = rooms.discovery.clusters.all(project)
+    show_clusters(records, everything=False)
+    return records
 
 
 @clusters_group.command("list")
 def list_clusters(
     project: ProjectId,
     everything: Annotated[bool, typer.Option("--all", help="Include promoted and dismissed clusters.")] = False,
-) -> None:
+) -> list[ClusterRecord]:
     """List the clusters of the last discovery."""
-    show_clusters(open_rooms(project).discovery.clusters.all(project), everything=everything)
+    records = open_rooms(project).discovery.clusters.all(project)
+    show_clusters(records, everything=everything)
+    return [record for record in records if everything or record.state == ClusterState.OPEN]
 
 
 @clusters_group.command()
-def show(cluster: ClusterId, project: ProjectId) -> None:
+def show(cluster: ClusterId, project: ProjectId) -> ClusterRecord:
     """Show a cluster: its suggested name, its contact sheet, its members."""
     rooms = open_rooms(project)
     record = rooms.discovery.clusters.find(project, cluster)
@@ -82,8 +96,9 @@ def show(cluster: ClusterId, project: ProjectId) -> None:
         Field("score", is_number=True),
     )
     cells = [(part, str(entry.task), entry.region, entry.label, f"{entry.score:.2f}") for part, entry in rows]
-    show_table(out, fields, cells)
+    show_table(out, fields, cells, "score: the confidence of the detection, 0 to 1")
     out.print(f"{details.size} members, {len(details.likely)} likely ones, {len(details.tasks)} tasks")
+    return record
 
 
 @clusters_group.command()
@@ -92,27 +107,35 @@ def promote(
     project: ProjectId,
     name: Annotated[str, typer.Option("--name", help="Name of the category; an existing category gets the members.")],
     parent: Annotated[str | None, typer.Option("--parent", help="The parent node of a new category.")] = None,
-) -> None:
+) -> Done:
     """Make one category of clusters: a taxonomy node, references, a label and a view of the tasks."""
     rooms = open_rooms(project)
     # every cluster is looked up before the first is promoted
     ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
-    for cluster in ids:
-        for line in clusters.promote(rooms.discovery, project, cluster, name, parent):
-            out.print(line)
+    with narrate(f"project {project}: promoting"):
+        lines = [line for each in ids for line in clusters.promote(rooms.discovery, project, each, name, parent)]
+    then = (
+        "new predictions have the category as soon as its references are made, within minutes",
+        f"loop taxonomy reapply --project {project} --dry-run shows which boxes that are stored would get it",
+    )
+    return done(*lines, then=then, project=project, clusters=ids)
 
 
 @clusters_group.command()
-def dismiss(chosen: ClusterIds, project: ProjectId) -> None:
-    """Dismiss clusters. Later clusters that mostly consist of their members stay hidden too."""
+def dismiss(chosen: ClusterIds, project: ProjectId) -> Done:
+    """
+    Dismiss clusters.
+
+    Later clusters that mostly consist of their members stay hidden too.
+    """
     rooms = open_rooms(project)
     ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
-    for cluster in ids:
-        out.print(clusters.dismiss(rooms.discovery, project, cluster))
+    lines = [clusters.dismiss(rooms.discovery, project, cluster) for cluster in ids]
+    return done(*lines, project=project, clusters=ids)
 
 
 @clusters_group.command("undo")
-def undo_decision(chosen: ClusterIds, project: ProjectId, why: Why = "undone by hand") -> None:
+def undo_decision(chosen: ClusterIds, project: ProjectId, why: Why = "undone by hand") -> Done:
     """
     Undo the promotion or the dismissal of clusters, which are open again then.
 
@@ -121,9 +144,8 @@ def undo_decision(chosen: ClusterIds, project: ProjectId, why: Why = "undone by 
     """
     rooms = open_rooms(project)
     ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
-    for cluster in ids:
-        for line in undo(rooms.discovery, project, cluster, why):
-            out.print(line)
+    lines = [line for cluster in ids for line in undo(rooms.discovery, project, cluster, why)]
+    return done(*lines, project=project, clusters=ids)
 
 
 def show_clusters(records: Sequence[ClusterRecord], *, everything: bool) -> None:
@@ -142,7 +164,8 @@ def show_clusters(records: Sequence[ClusterRecord], *, everything: bool) -> None
         Field("nearest", rank=2, folds=True),
         Field("label", folds=True),
     )
-    show_table(out, fields, [_cluster_row(cluster) for cluster in shown])
+    show_table(out, fields, [_cluster_row(cluster) for cluster in shown], MEANING)
+    out.print("next: loop clusters show ID has the pictures; loop clusters promote ID --name NAME, or dismiss ID")
 
 
 def _cluster_row(record: ClusterRecord) -> tuple[str, ...]:

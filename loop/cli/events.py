@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from loop.cli.answers.command import Done, Secret, done
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, Most, OneProject, ProjectId, open_rooms, out, print_json, print_text
+from loop.cli.options import Most, OneProject, ProjectId, open_rooms, out, print_text
 from loop.errors import PayloadError, UpstreamError
 from loop.installation.watching import events
-from loop.installation.watching.jobs import WatchedJob, cancel_job, list_jobs, read_job
+from loop.installation.watching.jobs import JobsReport, WatchedJob, cancel_job, list_jobs, read_job
 from loop.installation.watching.logs import LogEntry, read_log_end
 from loop.notices import Delivery, DeliveryState
 from loop.reviews.event_store import SetAsideEvent
@@ -20,6 +21,12 @@ from loop.secrecy import redact
 from loop.storage.storable import LARGEST_ID
 
 app = typer.Typer()
+EventRecord = Annotated[dict[str, Any], "`id`, `project`, `action`, `received_at`, `error`, and the `payload`."]
+DeliveryRecord = Annotated[
+    dict[str, Any],
+    "`id` of the notice, `kind`, `project`, `created_at`, `receiver`, `state`, `attempts`, `due_at`, `delivered_at`, "
+    "`status`, `error`.",
+]
 events_group = typer.Typer(help="Events of Label Studio that could not be processed, with the reasons.")
 app.add_typer(events_group, name="events")
 FIELDS = (
@@ -42,30 +49,36 @@ def list_events(
     context: typer.Context,
     project: OneProject = None,
     most: Most = 50,
-    as_json: AsJson = False,
-) -> None:
+) -> list[EventRecord] | None:
     """List the events that are set aside, newest first."""
     if context.invoked_subcommand:
-        return
+        return None
     events = open_rooms().reviews.events.find_set_aside(project, most=most)
-    if as_json:
-        print_json([_as_json(event) for event in events])
-    elif events:
+    if events:
         show_table(out, FIELDS, [_as_row(event) for event in events])
+        out.print("next: loop events retry --project ID works on them again, loop events dismiss leaves them")
     else:
         out.print("no event is set aside")
+    return [_as_json(event) for event in events]
 
 
 @events_group.command("retry")
-def retry_events(project: ProjectId, ids: Ids = None) -> None:
+def retry_events(project: ProjectId, ids: Ids = None) -> Done:
     """Process events that are set aside again, for example after an upgrade or a repair."""
-    out.print(events.retry_events(open_rooms().installation, project, ids or ()))
+    line = events.retry_events(open_rooms().installation, project, ids or ())
+    return done(line, project=project)
 
 
 @events_group.command("dismiss")
-def dismiss_events(project: ProjectId, ids: Ids = None) -> None:
-    """Dismiss events that are set aside. They stay in the log, and no check reports them any more."""
-    out.print(events.dismiss_events(open_rooms().installation, project, ids or ()))
+def dismiss_events(project: ProjectId, ids: Ids = None) -> Done:
+    """
+    Dismiss events that are set aside.
+
+    They stay in the log, and no check reports them any more.
+    """
+    line = events.dismiss_events(open_rooms().installation, project, ids or ())
+    then = f"loop sync --project {project} records reviews that they reported, if they can be read"
+    return done(line, then=then, project=project)
 
 
 def _as_row(record: SetAsideEvent) -> tuple[str, ...]:
@@ -73,7 +86,7 @@ def _as_row(record: SetAsideEvent) -> tuple[str, ...]:
     return str(event.id), str(event.project_id), event.action, f"{event.received_at:%Y-%m-%d %H:%M:%S}", record.error
 
 
-def _as_json(record: SetAsideEvent) -> dict[str, object]:
+def _as_json(record: SetAsideEvent) -> dict[str, Any]:
     return {
         "id": record.event.id,
         "project": record.event.project_id,
@@ -93,32 +106,41 @@ def list_deliveries(
     context: typer.Context,
     failed: Annotated[bool, typer.Option("--failed", help="Only deliveries whose last attempt failed.")] = False,
     most: Most = 50,
-    as_json: AsJson = False,
-) -> None:
+) -> list[DeliveryRecord] | None:
     """List deliveries, newest first."""
     if context.invoked_subcommand:
-        return
+        return None
     deliveries = open_rooms().outbox.last(is_failed=failed, most=most)
-    if as_json:
-        print_json([_delivery_json(delivery) for delivery in deliveries])
-    else:
+    if deliveries:
         _show_deliveries(deliveries)
+    else:
+        out.print("no deliveries; LOOP_NOTIFY_URLS names the receivers")
+    if any(delivery.error for delivery in deliveries):
+        out.print("next: loop deliveries retry NOTICE sends one again")
+    return [_delivery_json(delivery) for delivery in deliveries]
 
 
 @deliveries_group.command("retry")
-def retry_deliveries(notice: Annotated[str, typer.Argument(help="The id of a notice.")]) -> None:
-    """Send a notice again to every receiver that did not get it. Attempts are counted from zero."""
-    out.print(events.retry_delivery(open_rooms().installation, notice))
+def retry_deliveries(notice: Annotated[str, typer.Argument(help="The id of a notice.")]) -> Done:
+    """
+    Send a notice again to every receiver that did not get it.
+
+    Attempts are counted from zero.
+    """
+    line = events.retry_delivery(open_rooms().installation, notice)
+    return done(line, then="`loop deliveries --failed` shows those that fail again", notice=notice)
 
 
 @deliveries_group.command("secret")
-def show_secret() -> None:
+def show_secret() -> Secret:
     """Print the key that signs notices, as receivers give it to a verifier of Standard Webhooks."""
     from loop.settings import Settings
     from loop.wiring import build
 
     settings = Settings.read()
-    print_text(build(settings, migrate=not settings.notify_secret).sender.key())  # a secret of its own needs no records
+    key = build(settings, migrate=not settings.notify_secret).sender.key()  # a secret of its own needs no records
+    print_text(key)
+    return Secret(key)
 
 
 def _show_deliveries(deliveries: Sequence[Delivery]) -> None:
@@ -143,7 +165,7 @@ def _delivery_row(delivery: Delivery) -> tuple[str, ...]:
     return (notice.id, notice.kind, str(notice.project_id), *counts)
 
 
-def _delivery_json(delivery: Delivery) -> dict[str, object]:
+def _delivery_json(delivery: Delivery) -> dict[str, Any]:
     """Return a delivery as plain JSON."""
     return {
         "id": delivery.notice.id,
@@ -163,6 +185,7 @@ def _delivery_json(delivery: Delivery) -> dict[str, object]:
 jobs_group = typer.Typer(no_args_is_help=True, help="Jobs that run, wait or failed, with their progress.")
 app.add_typer(jobs_group, name="jobs")
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The id of a job; see `loop jobs list`.")]
+JobRecord = Annotated[dict[str, Any], "The job, from `id` to `error`, and the `log` of its worker."]
 JOB_FIELDS = (
     Field("id"),
     Field("state"),
@@ -173,21 +196,20 @@ JOB_FIELDS = (
 
 
 @jobs_group.command("list")
-def list_all(project: OneProject = None, as_json: AsJson = False) -> None:
+def list_all(project: OneProject = None) -> JobsReport:
     """List the jobs: those that run with their progress, those that wait, those that failed in the last day."""
     report = list_jobs(open_rooms(project).installation, project)
     if report.trouble:
         raise UpstreamError(report.trouble)
-    if as_json:
-        print_json(asdict(report), default=str)
-    elif report.jobs:
+    if report.jobs:
         show_table(out, JOB_FIELDS, [_job_row(job) for job in report.jobs])
     else:
         out.print("no job runs, waits or failed")
+    return report
 
 
 @jobs_group.command("show")
-def show_one(job: JobId, as_json: AsJson = False) -> None:
+def show_one(job: JobId) -> JobRecord:
     """Show a job, the trace of its error, and the last lines of its worker's log."""
     installation = open_rooms().installation
     found = read_job(installation, job)
@@ -195,25 +217,23 @@ def show_one(job: JobId, as_json: AsJson = False) -> None:
         raise PayloadError("ID", "the id of a job that runs, waits or failed; see `loop jobs list`", job)
     since = found.started_at.isoformat() if found.started_at else ""
     entries = read_log_end(installation.machine.home, found.worker.split(".")[0], since=since) if since else []
-    if as_json:
-        print_json({**asdict(found), "log": [asdict(entry) for entry in entries]}, default=str)
-        return
     for name, value in asdict(found).items():
         if value not in (None, "") and name not in ("share", "error"):
             out.print(f"{name:<12} {value}")
     for line in (*found.error.splitlines(), *(line for entry in entries for line in _as_lines(entry))):
         out.print(line)
+    return {**asdict(found), "log": entries}
 
 
 @jobs_group.command("cancel")
-def cancel_one(job: JobId) -> None:
+def cancel_one(job: JobId) -> Done:
     """
     Cancel a job: a training stops by itself, any other that runs is killed.
 
     Nothing is lost by it. Work that is still due, such as the predictions of
     open tasks, is asked for again within ten seconds.
     """
-    out.print(cancel_job(open_rooms().installation, job))
+    return done(cancel_job(open_rooms().installation, job), job=job)
 
 
 def _job_row(job: WatchedJob) -> tuple[str, ...]:

@@ -35,16 +35,22 @@ class Field:
     folds: bool = False
 
 
-def show_table(out: Console, fields: Sequence[Field], rows: Sequence[Sequence[str]]) -> None:
+def show_table(out: Console, fields: Sequence[Field], rows: Sequence[Sequence[str]], meaning: str = "") -> None:
     """
-    Print a table.
+    Print a table, and under it the *meaning* of its scores in one line.
 
     A terminal that is too narrow for the columns of rank 0 gets one block of lines per row, with every column.
     """
     cells = [[one_line(redact(cell)) for cell in row] for row in rows]  # redacts before a line breaks within a secret
     widths = [max(map(cell_len, (field.name, *column))) for field, *column in _columns(fields, cells)]
+    _show_rows(out, fields, cells, widths)
+    if meaning and rows:
+        out.print(meaning)
+
+
+def _show_rows(out: Console, fields: Sequence[Field], cells: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     if not out.is_terminal:
-        wide = Door(file=out.file, width=_total(widths))
+        wide = Door(file=out.file, width=_total(widths), quiet=out.quiet)
         wide.print(_grid(fields, cells, widths, range(len(fields))), soft_wrap=False)
         return
     shown = _fitting(fields, widths, out.width)

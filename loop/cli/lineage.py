@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from pydantic_core import to_jsonable_python
 
 from loop import lineage as tracing
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, OneProject, ProjectId, open_rooms, out, print_json
+from loop.cli.options import OneProject, ProjectId, open_rooms, out
 from loop.errors import PayloadError
 from loop.installation.watching.audit_lines import describe_entry
 from loop.lineage import AnnotatorLineage, DrawnRegion, RegionLineage, ReviewUse, ShownRegion, VersionLineage
@@ -32,8 +31,7 @@ def lineage(
         int | None, typer.Option("--annotator", min=1, max=LARGEST_ID, help="Label Studio's user id.")
     ] = None,
     version: Annotated[str | None, typer.Option("--version", help="A version, such as 1.2.0.")] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> RegionLineage | AnnotatorLineage | VersionLineage:
     """Trace a region to its predictions, reviews, verdicts and trainings; or trace an annotator or a version."""
     if sum(value is not None for value in (region, annotator, version)) != 1:
         raise PayloadError("lineage", "one of --region, --annotator, --version", "none or several")
@@ -45,20 +43,17 @@ def lineage(
         history = tracing.of_annotator(rooms.trainings, project, annotator)
     else:
         history = tracing.of_version(rooms.trainings, project, version or "")
-    if as_json:
-        print_json(to_jsonable_python(history))
-        return
     lines = _region_lines(history) if isinstance(history, RegionLineage) else _lines(asdict(history))
     for name, line in lines:
         out.print(f"{name:<14} {line}")
+    return history
 
 
 @app.command()
 def audit(
     project: OneProject = None,
     since: Annotated[datetime | None, typer.Option("--since", help="Changes at this time or later; UTC.")] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Sequence[AuditEntry]:
     """
     Show who changed versions, taxonomies, label configs, policies, classes or tokens, when and why.
 
@@ -66,9 +61,7 @@ def audit(
     so not here. An empty name: the change is older than this list.
     """
     entries = AuditTrail(open_rooms(project).engine).read(project, since.replace(tzinfo=UTC) if since else None)
-    if as_json:
-        print_json(to_jsonable_python(entries))
-    elif entries:
+    if entries:
         fields = (
             Field("at"),
             Field("project", rank=3, is_number=True),
@@ -80,6 +73,7 @@ def audit(
         show_table(out, fields, [_audit_row(entry) for entry in entries])
     else:
         out.print("no changes")
+    return entries
 
 
 def _audit_row(entry: AuditEntry) -> tuple[str, ...]:

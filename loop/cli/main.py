@@ -8,6 +8,10 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typer.exceptions import TyperException
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -35,16 +39,29 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    from typer.exceptions import TyperException
     from typer.main import get_command
 
     from loop.cli.tree import app
 
     try:
-        get_command(app)(list(arguments), prog_name="loop")
-    except SystemExit as end:  # every command of Typer ends this way
-        sys.stdout.flush()
-        return end.code if isinstance(end.code, int) else FAILED
-    return 0
+        code = get_command(app)(list(arguments), prog_name="loop", standalone_mode=False)
+    except SystemExit as end:  # its reader is gone
+        code = end.code
+    except TyperException as error:
+        code = _explain_usage(error, arguments)
+    sys.stdout.flush()
+    return code if isinstance(code, int) else FAILED if code else 0
+
+
+def _explain_usage(error: TyperException, arguments: Sequence[str]) -> int:
+    from typer.rich_utils import rich_format_error
+
+    from loop.cli.messages import print_error
+
+    rich_format_error(error)  # type: ignore[arg-type]
+    print_error("WrongUsage", error.format_message(), error.exit_code, arguments)
+    return error.exit_code
 
 
 def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:

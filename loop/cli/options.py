@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable
 from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
@@ -11,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.segment import Segment
 
+from loop.cli.terminal import streams
+from loop.cli.terminal.completion import complete_projects, complete_versions
 from loop.printable import as_line, escape, printable
 from loop.secrecy import redact
 from loop.storage.storable import LARGEST_ID
@@ -23,11 +24,11 @@ class _Stdout:
     """The current stdout, with secrets redacted."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stdout, name)
+        return getattr(streams.stdout, name)
 
     def write(self, text: str) -> int:
         """Print a text."""
-        return sys.stdout.write(redact(text))
+        return streams.stdout.write(redact(text))
 
 
 class Door(Console):
@@ -39,9 +40,13 @@ class Door(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, markup=False, emoji=False, **options)
+        self.prints_json = False  # a line of JSON for each line
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print lines, tables and other renderables."""
+        if self.prints_json:
+            print_json({"line": as_line(" ".join(map(str, objects)))}, indent=None)
+            return
         super().print(*(as_line(item) if isinstance(item, str) else item for item in objects), **options)
 
     def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
@@ -53,6 +58,13 @@ class Door(Console):
 out = Door(file=cast("IO[str]", _Stdout()), soft_wrap=True)
 
 
+def as_plain(value: object) -> Any:
+    """Return a dataclass, or whatever has some, as plain JSON: times in ISO 8601, a number that is none as null."""
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(value, inf_nan_mode="null", fallback=str)
+
+
 def print_json(value: Any, *, indent: int | None = 2, default: Callable[[Any], Any] | None = None) -> None:
     """Print a value as JSON; *default* gives a form to what has none."""
     print_json_text(json.dumps(value, indent=indent, default=default))
@@ -60,24 +72,33 @@ def print_json(value: Any, *, indent: int | None = 2, default: Callable[[Any], A
 
 def print_json_text(text: str) -> None:
     """Print JSON that is written already."""
-    typer.echo(escape(text))
+    streams.stdout.write(f"{escape(text)}\n")
+
+
+def print_for_all(value: Any) -> None:
+    """Print for a person what `--json` prints as well."""
+    if not out.quiet:
+        print_json(as_plain(value))
 
 
 def print_text(text: str) -> None:
-    """Print a whole text for programs: as it is into a pipe, without control characters on a terminal."""
-    sys.stdout.write(f"{printable(text) if sys.stdout.isatty() else text}\n")  # Typer would take colours out
+    """Print a whole text for a person or a pipe: as it is into a pipe, without control characters on a terminal."""
+    if not out.quiet:
+        streams.stdout.write(f"{printable(text) if streams.stdout.isatty() else text}\n")
 
 
 def optional_project(text: str) -> Any:
-    """Return the option `--project` of a command that works without one as well; *text* is its help."""
-    return typer.Option("--project", min=1, max=LARGEST_ID, help=text)
+    """Return the option `--project`; *text* is its help."""
+    return typer.Option("--project", min=1, max=LARGEST_ID, help=text, autocompletion=complete_projects)
 
 
-ProjectId = Annotated[int, typer.Option("--project", min=1, max=LARGEST_ID, help="Label Studio's project id.")]
+ProjectId = Annotated[int, optional_project("Label Studio's project id.")]
 OneProject = Annotated[int | None, optional_project("Label Studio's project id.")]
 Why = Annotated[str, typer.Option("--why", help="The reason, recorded with the change.")]
-VersionName = Annotated[str, typer.Argument(help="A version, such as yolo_detector@1.2.0 or 1.2.0.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+VersionName = Annotated[
+    str, typer.Argument(help="A version, such as yolo_detector@1.2.0 or 1.2.0.", autocompletion=complete_versions)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 Most = Annotated[int, typer.Option("--most", min=1, max=LARGEST_ID, help="Largest number of rows, newest first.")]
 
 

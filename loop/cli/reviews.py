@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from loop.cli.answers.command import Unsuccessful
 from loop.cli.messages import show_count, tell
 from loop.cli.options import ProjectId, open_rooms, optional_project, out, print_json, print_json_text
-from loop.datasets import convert
-from loop.datasets.convert import TaskVerdicts
 from loop.errors import PayloadError
 from loop.label_studio.exports import FULL
 from loop.regions import write_region
@@ -24,6 +24,9 @@ from loop.reviews.verdicts import Decision, Verdict
 from loop.storage.storable import LARGEST_ID
 from loop.storage.text_file import naming, read_text
 from loop.validation import read
+
+if TYPE_CHECKING:
+    from loop.datasets.convert import TaskVerdicts
 
 app = typer.Typer()
 
@@ -85,6 +88,8 @@ def _print_of_project(fields: dict[str, object]) -> None:
 
 def _print_of_export(export: Path, label_config: str | None) -> None:
     """Print the verdicts on an export. Tasks that are left out and the counts go to stderr."""
+    from loop.datasets import convert
+
     judged = left_out = 0
     for task in convert.to_verdicts(export, label_config):
         judged, left_out = judged + (not task.left_out), left_out + bool(task.left_out)
@@ -118,9 +123,12 @@ def import_annotations(
         Path, typer.Argument(help="Operations of the HTTP API: a JSON array, or one JSON object per line.")
     ],
     project: ProjectId,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON result per line.")] = False,
-) -> None:
-    """Create, update and delete reviews. A second run repeats only the operations that failed."""
+) -> Iterator[Annotated[dict[str, Any], "loop.reviews.bulk.run:OperationOutcome"]]:
+    """
+    Create, update and delete reviews.
+
+    A second run repeats only the operations that failed.
+    """
     operations = look_through(file)
     outcomes = annotate(
         open_rooms().reviews, project, operations.operations(), lambda _, operation: f"file-{digest(operation)}"
@@ -130,12 +138,11 @@ def import_annotations(
         done += not outcome.error
         repeated += outcome.is_repeated
         failed += bool(outcome.error)
-        if as_json:
-            print_json({**asdict(outcome), "success": outcome.error is None}, indent=None)
-        elif outcome.error and failed <= MOST_NAMED:
+        if outcome.error and failed <= MOST_NAMED:
             out.print(f"operation {number}: {outcome.error}")
-    if not as_json:
-        unnamed = f" ({failed - MOST_NAMED} not named)" if failed > MOST_NAMED else ""
-        out.print(f"{done} done, {repeated} of them before; {failed} failed{unnamed}")
+        yield {**asdict(outcome), "success": outcome.error is None}
+    unnamed = f" ({failed - MOST_NAMED} not named)" if failed > MOST_NAMED else ""
+    out.print(f"{done} done, {repeated} of them before; {failed} failed{unnamed}")
     if failed:
-        raise typer.Exit(1)
+        out.print("next: repair the file and run the command again; it repeats only the operations that failed")
+        raise Unsuccessful

@@ -14,10 +14,12 @@ from typing import Annotated
 import typer
 
 from loop.cli import screen
+from loop.cli.answers.command import Done, Unsuccessful, done
 from loop.cli.messages import narrate
-from loop.cli.options import AsJson, open_rooms, optional_project, out, print_json
+from loop.cli.options import open_rooms, optional_project, out
 from loop.errors import LoopError, PayloadError
-from loop.job_queue.queue import DEFAULT, GPU
+from loop.installation.findings import Finding
+from loop.installation.status import Status
 from loop.log_lines import set_up_logs
 from loop.settings import Settings
 from loop.storage.actor import SCHEDULE, act_as
@@ -60,20 +62,23 @@ def _lead(settings: Settings, is_stopping: Callable[[], bool]) -> Iterator[None]
 
 
 @app.command("status")
-def show_status() -> None:
+def show_status() -> Status:
     """Show services, projects, champions, queues and the last events."""
     from loop.installation.status import status
 
-    screen.show_status(out, status(open_rooms().installation))
+    report = status(open_rooms().installation)
+    screen.show_status(out, report)
+    return report
 
 
 @app.command()
 def doctor(
     project: Annotated[int | None, optional_project("Check only this project.")] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> list[Finding]:
     """
-    Check the installation and print findings with advice. Exits with 1 if a finding is wrong.
+    Check the installation and print findings with advice.
+
+    Exits with 1 if a finding is wrong.
 
     It checks tokens, reachability both ways, webhooks, storages, labels, the
     queue, versions, disk, reviews that are not read whole, and events and
@@ -87,16 +92,14 @@ def doctor(
             findings = examine(build().installation, project)
     except PayloadError as error:  # nothing else can be checked
         findings = [wrong("settings", str(error), "see docs/settings.md")]
-    if as_json:
-        print_json(screen.findings_json(findings))
-    else:
-        screen.show_findings(out, findings)
+    screen.show_findings(out, findings)
     if is_anything_wrong(findings):
-        raise typer.Exit(1)
+        raise Unsuccessful(findings)
+    return findings
 
 
 @app.command()
-def backup(file: Annotated[Path, typer.Argument(help="The file to write, such as loop.tar.gz.")]) -> None:
+def backup(file: Annotated[Path, typer.Argument(help="The file to write, such as loop.tar.gz.")]) -> Done:
     """
     Write all that cannot be made again to one file: records, weights, reports, keys.
 
@@ -111,11 +114,11 @@ def backup(file: Annotated[Path, typer.Argument(help="The file to write, such as
     make_home(settings.home)
     with narrate("backup"):
         line = save(settings.home, settings.database, file.absolute(), FileStore(settings.home, settings.store))
-    out.print(line)
+    return done(line, then="keep it on another machine; `loop restore` brings it into an empty LOOP_HOME", file=file)
 
 
 @app.command()
-def restore(file: Annotated[Path, typer.Argument(help="A file that `loop backup` wrote.")]) -> None:
+def restore(file: Annotated[Path, typer.Argument(help="A file that `loop backup` wrote.")]) -> Done:
     """
     Restore a backup into an empty LOOP_HOME.
 
@@ -130,19 +133,22 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that `loop backup`
         raise PayloadError("LOOP_DATABASE_URL", "empty: a backup has its records in SQLite", "another database")
     with narrate("restore"):
         line = bring_back(settings.home, file)
-    out.print(line)
+    return done(line, then="`loop up`; it makes images and vectors again", home=settings.home)
 
 
 @app.command()
-def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFAULT}.")]) -> None:
+def worker(queue: Annotated[str, typer.Argument(help="The queue: gpu or default.")]) -> None:
     """
-    Run one RQ worker. `loop up` starts its own workers.
+    Run one RQ worker.
+
+    `loop up` starts its own workers.
 
     More machines can run workers, see docs/scale.md. A worker that lacks
     files, Milvus, keys or the same code refuses to start, and says so.
     """
     _need_linux("loop worker")
     from loop import jobs
+    from loop.job_queue.queue import DEFAULT, GPU
 
     if queue not in (GPU, DEFAULT):
         raise LoopError(f"queue: expected {GPU} or {DEFAULT}, found {queue}")
@@ -155,7 +161,11 @@ def worker(queue: Annotated[str, typer.Argument(help=f"The queue: {GPU} or {DEFA
 
 @app.command()
 def schedule() -> None:
-    """Run the schedule of sweeps, syncs, discoveries and tidying. `loop up` starts its own schedule."""
+    """
+    Run the schedule of sweeps, syncs, discoveries and tidying.
+
+    `loop up` starts its own schedule.
+    """
     _need_linux("loop schedule")
     set_up_logs()
     settings = Settings.read()
@@ -165,7 +175,7 @@ def schedule() -> None:
 
 
 @app.command()
-def adopt() -> None:
+def adopt() -> Done:
     """
     Record that the files of the installation are in this LOOP_HOME, after the old folder was lost or moved.
 
@@ -180,7 +190,8 @@ def adopt() -> None:
 
     from_place = rooms.installation.machine.place.adopt(put_all)
     place = rooms.trainings.files.place or "this LOOP_HOME"
-    out.print(f"the files of the installation were in {from_place}; from now on they are in {place}")
+    line = f"the files of the installation were in {from_place}; from now on they are in {place}"
+    return done(line, then="start `loop up` again on every machine", place=place)
 
 
 def list_schedule(settings: Settings) -> list[tuple[Callable[[], str], int]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from loop.cli.answers.command import Done, done
 from loop.cli.grid import Field, show_table
 from loop.cli.messages import FAILED, narrate, tell
 from loop.cli.options import ProjectId, Why, open_rooms, optional_project, out, print_text
@@ -27,6 +28,15 @@ app.add_typer(taxonomy_group, name="taxonomy")
 
 File = Annotated[Path, typer.Argument(help="A taxonomy file, such as label_config/taxonomy.yaml.")]
 MOST_SHOWN = 20
+REAPPLY = "loop taxonomy reapply --project {} --dry-run shows which stored matches change by it; new ones follow it"
+MEANING = (
+    "threshold: least score of a match; coverage: share of the references that reach it; risk: share of these wrong"
+)
+TaxonomyCheck = Annotated[dict[str, Any], "`version`, `nodes`, and the `trials` of detections with `--project`."]
+TaxonomyShown = Annotated[dict[str, Any], "`nodes`; of a project its `versions`, and `detections` by node."]
+ReappliedMatches = Annotated[
+    Done | dict[str, Any], "Of a dry run: `detections`, `token`, and `changes` of `from`, `to`, `matches`."
+]
 
 
 @taxonomy_group.command("check")
@@ -39,71 +49,91 @@ def check(
     tasks: Annotated[
         int, typer.Option("--tasks", min=1, max=LARGEST_ID, help="The number of tasks to try it on.")
     ] = 20,
-) -> None:
+) -> TaxonomyCheck:
     """Check a taxonomy file, without a server; with --project, try it on some tasks."""
     taxonomy = _read(file)
     summary = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}"
     out.print(f"{file}: {summary}")
+    trials: list[manage.Trial] = []
     if project is not None:
         rooms = open_rooms(project)
-        trials = manage.try_taxonomy(rooms.taxonomies, project, taxonomy, tasks)
+        with narrate(f"project {project}: matching detections of {tasks} tasks"):
+            trials = manage.try_taxonomy(rooms.taxonomies, project, taxonomy, tasks)
         matched = sum(trial.after.node is not None for trial in trials)
         out.print(f"{len(trials)} detections on {len({trial.entry.task for trial in trials})} tasks: {matched} matched")
         for trial in trials[:MOST_SHOWN]:
             entry, before, after = trial.entry, _match_text(trial.before), _match_text(trial.after)
             where = f"task {entry.task} region {entry.region} ({entry.label} {entry.score:.2f})"
             out.print(f"{where}: {after}{'' if before == after else f', now {before}'}")
+    out.print(f"next: loop taxonomy apply --project {project or 'ID'} {file} puts it in force")
+    return {"version": taxonomy.version, "nodes": taxonomy.nodes, "trials": trials}
 
 
 @taxonomy_group.command("show")
 def show(
     file: Annotated[Path | None, typer.Argument(help="A taxonomy file, instead of --project.")] = None,
     project: Annotated[int | None, optional_project("Label Studio's project id.")] = None,
-) -> None:
+) -> TaxonomyShown:
     """Show a taxonomy as a tree: of a file, or of a project with its versions and matched detections."""
     if (file is None) == (project is None):
         raise PayloadError("taxonomy show", "a file or --project", "both" if file else "none")
     if file is not None:
-        _print_lines(tree_lines(_read(file)))
-        return
+        taxonomy = _read(file)
+        _print_lines(tree_lines(taxonomy))
+        return {"nodes": taxonomy.nodes, "versions": [], "detections": {}}
     rooms = open_rooms(project)
     applied = rooms.taxonomies.store.all(project or 0)
     if not applied:
-        out.print("no taxonomy was applied")
-        return
+        out.print("no taxonomy was applied; `loop taxonomy apply` puts a file in force")
+        return {"nodes": [], "versions": [], "detections": {}}
     _print_lines(tree_lines(applied[0].taxonomy))
     for version in applied[:MOST_SHOWN]:
         out.print(f"{version.number}: {version.taxonomy.version}, {version.applied_at:%Y-%m-%d %H:%M}, {version.why}")
-    for node, count in sorted(manage.count_matches(rooms.taxonomies, project or 0).items(), key=lambda pair: -pair[1]):
-        out.print(f"{node or 'unknown'}: {count} detections")
+    matches = manage.count_matches(rooms.taxonomies, project or 0)
+    counts = {node or "unknown": count for node, count in sorted(matches.items(), key=lambda pair: -pair[1])}
+    for name, count in counts.items():
+        out.print(f"{name}: {count} detections")
+    versions = [{"number": each.number, "version": each.taxonomy.version, "why": each.why} for each in applied]
+    return {"nodes": applied[0].taxonomy.nodes, "versions": versions, "detections": counts}
 
 
 @taxonomy_group.command("apply")
-def apply(project: ProjectId, file: File, why: Why = "applied by hand") -> None:
-    """Put a taxonomy in force as a new version. `loop taxonomy reapply` updates the stored matches."""
-    out.print(manage.apply(open_rooms().taxonomies, project, _read(file), why))
+def apply(project: ProjectId, file: File, why: Why = "applied by hand") -> Done:
+    """
+    Put a taxonomy in force as a new version.
+
+    `loop taxonomy reapply` updates the stored matches.
+    """
+    line = manage.apply(open_rooms().taxonomies, project, _read(file), why)
+    return done(line, then=REAPPLY.format(project), project=project)
 
 
 @taxonomy_group.command("export")
-def export(project: ProjectId) -> None:
+def export(project: ProjectId) -> Taxonomy:
     """Print the taxonomy in force as YAML, including promoted clusters and calibrated thresholds."""
     taxonomy = open_rooms().taxonomies.store.current(project)
     if taxonomy is None:
         raise PayloadError("taxonomy", "one that was applied (loop taxonomy apply)", None)
     print_text(taxonomy_yaml.write(taxonomy).removesuffix("\n"))
+    return taxonomy
 
 
 @taxonomy_group.command("calibrate")
 def calibrate(
     project: ProjectId,
     is_applied: Annotated[bool, typer.Option("--apply", help="Put the thresholds in force as a new version.")] = False,
-) -> None:
+) -> list[NodeCalibration]:
     """Calibrate the threshold of each node by matching each of its references to all others."""
     rooms = open_rooms(project)
-    taxonomy, rows = manage.calibrate(rooms.taxonomies, project)
+    with narrate(f"project {project}: matching the references"):
+        taxonomy, rows = manage.calibrate(rooms.taxonomies, project)
     _show_calibration(rows)
     if is_applied:
         out.print(manage.apply(rooms.taxonomies, project, taxonomy, "calibrated"))
+        out.print(f"next: {REAPPLY.format(project)}")
+    else:
+        out.print(f"next: loop taxonomy calibrate --project {project} --apply puts these thresholds in force")
+    return rows
 
 
 @taxonomy_group.command("reapply")
@@ -113,8 +143,12 @@ def reapply_all(
         bool, typer.Option("--dry-run", help="Show the changes, and the token that confirms them.")
     ] = False,
     token: Annotated[str, typer.Option("--token", help="Make the changes of the dry run with this token.")] = "",
-) -> None:
-    """Match all stored detections again, by the current taxonomy and references. Labels of people never change."""
+) -> ReappliedMatches:
+    """
+    Match all stored detections again, by the current taxonomy and references.
+
+    Labels of people never change.
+    """
     if is_dry == bool(token):
         raise PayloadError("reapply", "--dry-run, or --token of a dry run", "both" if token else "none")
     rooms = open_rooms(project)
@@ -123,24 +157,30 @@ def reapply_all(
 
         with narrate(f"project {project}: matching everything again"):
             line = jobs.reapply(project, token)
-        out.print(line)
-        return
-    preview = reapply.dry_run(rooms.taxonomies, project)
+        return done(
+            line, then=f"loop taxonomy undo --project {project} restores every match that changed", project=project
+        )
+    with narrate(f"project {project}: matching everything"):
+        preview = reapply.dry_run(rooms.taxonomies, project)
     for (before, after), times in preview.plan.summary().items():
         out.print(f"{times} from {before or 'unknown'} to {after or 'unknown'}")
     counts = f"{preview.detections} detections, {len(preview.plan.changes)} matches would change"
     out.print(f"{counts}; token {preview.plan.token}")
+    if preview.plan.changes:
+        out.print(f"next: loop taxonomy reapply --project {project} --token {preview.plan.token} makes these changes")
+    changes = [{"from": a, "to": b, "matches": times} for (a, b), times in preview.plan.summary().items()]
+    return {"detections": preview.detections, "token": preview.plan.token, "changes": changes}
 
 
 @taxonomy_group.command("undo")
-def undo(project: ProjectId) -> None:
+def undo(project: ProjectId) -> Done:
     """Undo the last re-application: restore every match that it changed."""
     from loop import jobs
 
     open_rooms(project)
     with narrate(f"project {project}: undoing the last re-application"):
         line = jobs.undo(project)
-    out.print(line)
+    return done(line, project=project)
 
 
 def _read(file: Path) -> Taxonomy:
@@ -182,7 +222,7 @@ def _show_calibration(rows: Sequence[NodeCalibration]) -> None:
         Field("calibrated on", rank=3),
         Field("note", folds=True),
     )
-    show_table(out, fields, [_calibration_row(row) for row in rows])
+    show_table(out, fields, [_calibration_row(row) for row in rows], MEANING)
 
 
 def _calibration_row(row: NodeCalibration) -> tuple[str, ...]:

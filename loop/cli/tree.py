@@ -14,65 +14,89 @@ from typer.main import get_command, get_group
 
 from loop.printable import as_line
 
-TOP = {  # by file: its commands, with the first line of their help
-    "running": {
-        "up": "Start all services on this machine: Redis, Milvus, workers, schedule, web.",
-        "status": "Show services, projects, champions, queues and the last events.",
-        "doctor": "Check the installation and print findings with advice. Exits with 1 if a finding is wrong.",
-        "backup": "Write all that cannot be made again to one file: records, weights, reports, keys.",
-        "restore": "Restore a backup into an empty LOOP_HOME.",
-        "worker": "Run one RQ worker. `loop up` starts its own workers.",
-        "schedule": "Run the schedule of sweeps, syncs, discoveries and tidying. `loop up` starts its own schedule.",
+RUN, WATCH, MODELS, DATA, CATEGORIES = "Run the loop", "Watch it", "Models", "Data", "Categories"
+TOP = {  # by what a person wants to do: commands, each with its file in loop/cli/ and the first line of its help
+    RUN: {
+        "up": ("running", "Start all services on this machine: Redis, Milvus, workers, schedule, web."),
+        "connect": (
+            "projects",
+            "Connect a Label Studio project, and print the changes, and what happens next and when.",
+        ),
+        "policy": (
+            "projects",
+            "Show when reviews start a training and how it cuts images, or override the settings for it.",
+        ),
+        "tune": ("tune", "Measure how this machine detects fastest, and record the choice for it."),
+        "tokens": ("tokens", "Tokens with which programs call the backend."),
+        "backup": ("running", "Write all that cannot be made again to one file: records, weights, reports, keys."),
+        "restore": ("running", "Restore a backup into an empty LOOP_HOME."),
         "adopt": (
-            "Record that the files of the installation are in this LOOP_HOME, after the old folder was lost or moved."
+            "running",
+            "Record that the files of the installation are in this LOOP_HOME, after the old folder was lost or moved.",
+        ),
+        "worker": ("running", "Run one RQ worker."),
+        "schedule": (
+            "running",
+            "Run the schedule of sweeps, syncs, discoveries and tidying.",
         ),
     },
-    "projects": {
-        "connect": "Connect a Label Studio project, and print the changes, and what happens next and when.",
-        "retrain": "Request a training on all reviewed tasks.",
-        "sync": (
-            "Catch up on missed events by comparing with Label Studio. The schedule does this every five minutes."
+    WATCH: {
+        "status": ("running", "Show services, projects, champions, queues and the last events."),
+        "doctor": (
+            "running",
+            "Check the installation and print findings with advice.",
         ),
-        "rebuild": "Delete the recorded reviews of a project, and read all reviews from Label Studio again.",
-        "policy": "Show when reviews start a training and how it cuts images, or override the settings for it.",
-        "training": "Trainings of a project's detector.",
-    },
-    "reviews": {
-        "verdicts": "Print one verdict per line, as JSON: of an export, or of a project with provenance.",
-        "annotations": "Reviews in bulk.",
-    },
-    "rates": {"rates": "Show the rate of each verdict with its 95% interval, and advice."},
-    "lineage": {
-        "audit": "Show who changed versions, taxonomies, label configs, policies, classes or tokens, when and why.",
-        "lineage": (
-            "Trace a region to its predictions, reviews, verdicts and trainings; or trace an annotator or a version."
-        ),
-    },
-    "clusters": {
-        "discover": "Cluster the unknown, and show the clusters.",
-        "clusters": "Clusters of the unknown.",
-    },
-    "models": {"models": "Versions of a project's detector."},
-    "tune": {"tune": "Measure how this machine detects fastest, and record the choice for it."},
-    "datasets": {
-        "dataset": "YOLO datasets.",
-        "import": "Import labels that exist elsewhere: a dataset in the format of YOLO, COCO or Pascal VOC.",
-    },
-    "taxonomy": {"taxonomy": "The taxonomy: a tree of categories, and the detections matched to it."},
-    "references": {"references": "Vectors of confirmed boxes (references) and of detections."},
-    "tokens": {
+        "jobs": ("events", "Jobs that run, wait or failed, with their progress."),
+        "logs": ("watch.logs", "Show the logs of the parts of `loop up`, oldest line first."),
         "dashboard": (
-            "Print a link that signs a browser in to the dashboard, once, within ten minutes, for twelve hours."
+            "tokens",
+            "Print a link that signs a browser in to the dashboard, once, within ten minutes, for twelve hours.",
         ),
-        "tokens": "Tokens with which programs call the backend.",
+        "rates": ("rates", "Show the rate of each verdict with its 95% interval, and advice."),
+        "audit": (
+            "lineage",
+            "Show who changed versions, taxonomies, label configs, policies, classes or tokens, when and why.",
+        ),
+        "events": ("events", "Events of Label Studio that could not be processed, with the reasons."),
+        "deliveries": ("events", "Notices to the receivers in LOOP_NOTIFY_URLS."),
     },
-    "events": {
-        "deliveries": "Notices to the receivers in LOOP_NOTIFY_URLS.",
-        "events": "Events of Label Studio that could not be processed, with the reasons.",
-        "jobs": "Jobs that run, wait or failed, with their progress.",
+    MODELS: {
+        "retrain": ("projects", "Request a training on all reviewed tasks."),
+        "training": ("projects", "Trainings of a project's detector."),
+        "models": ("models", "Versions of a project's detector."),
+    },
+    DATA: {
+        "import": (
+            "data.imports",
+            "Import labels that exist elsewhere: a dataset in the format of YOLO, COCO or Pascal VOC.",
+        ),
+        "dataset": ("datasets", "YOLO datasets."),
+        "annotations": ("reviews", "Reviews in bulk."),
+        "verdicts": (
+            "reviews",
+            "Print one verdict per line, as JSON: of an export, or of a project with provenance.",
+        ),
+        "lineage": (
+            "lineage",
+            "Trace a region to its predictions, reviews, verdicts and trainings; or trace an annotator or a version.",
+        ),
+        "sync": (
+            "projects",
+            "Catch up on missed events by comparing with Label Studio.",
+        ),
+        "rebuild": (
+            "projects",
+            "Delete the recorded reviews of a project, and read all reviews from Label Studio again.",
+        ),
+    },
+    CATEGORIES: {
+        "taxonomy": ("taxonomy", "The taxonomy: a tree of categories, and the detections matched to it."),
+        "discover": ("clusters", "Cluster the unknown, and show the clusters."),
+        "clusters": ("clusters", "Clusters of the unknown."),
+        "references": ("references", "Vectors of confirmed boxes (references) and of detections."),
     },
 }
-FILE_OF = {name: file for file, lines in TOP.items() for name in lines}
+FILE_OF = {name: file for listed in TOP.values() for name, (file, _) in listed.items()}
 
 
 class _Loop(TyperGroup):
@@ -80,7 +104,11 @@ class _Loop(TyperGroup):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.commands = {name: TyperCommand(name, help=line) for lines in TOP.values() for name, line in lines.items()}
+        self.commands = {
+            name: TyperCommand(name, help=line, rich_help_panel=panel)
+            for panel, listed in TOP.items()
+            for name, (_, line) in listed.items()
+        }
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         """Read the options of `loop` itself."""
@@ -109,7 +137,7 @@ def _clean_errors() -> Iterator[None]:
         raise
 
 
-app = typer.Typer(cls=_Loop, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(cls=_Loop, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -119,7 +147,9 @@ def loop() -> None:
 
 def load(name: str) -> Any:
     """Import a command, or a group of commands, of `loop`."""
-    return get_group(import_module(f"loop.cli.{FILE_OF[name]}").app).commands[name]
+    from loop.cli.answers.command import equip
+
+    return equip(get_group(import_module(f"loop.cli.{FILE_OF[name]}").app).commands[name], f"loop {name}")
 
 
 def load_all() -> Any:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loop.cli.grid import Field, show_table
 from loop.cli.messages import narrate
-from loop.cli.options import AsJson, open_rooms, optional_project, out, print_json
-from loop.gate.tune import Tuned, Variant
+from loop.cli.options import open_rooms, optional_project, out
 from loop.registry.loaded_version import EXPORTED, EXPORTED_8
 from loop.settings import Settings
 
+if TYPE_CHECKING:
+    from loop.gate.tune import Tuned, Variant
+
 app = typer.Typer()
+MEANING = "images/s: with several images at once; one image: the wait for its boxes alone"
 
 
 @app.command()
 def tune(
     project: Annotated[int | None, optional_project("The project whose champion and images are used.")] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Annotated[object, "loop.gate.tune:Tuned"]:
     """
     Measure how this machine detects fastest, and record the choice for it.
 
@@ -36,10 +37,8 @@ def tune(
     rooms = open_rooms(project)
     with narrate("tune"):
         tuned = measure(rooms.gate, project, Settings.read().home)
-    if as_json:
-        print_json(asdict(tuned), default=str)
-    else:
-        _show(tuned)
+    _show(tuned)
+    return tuned
 
 
 def _show(tuned: Tuned) -> None:
@@ -55,7 +54,7 @@ def _show(tuned: Tuned) -> None:
         Field("memory, MB", rank=1, is_number=True),
         Field("problem", rank=2, folds=True),
     )
-    show_table(out, fields, [_row(variant) for variant in tuned.variants])
+    show_table(out, fields, [_row(variant) for variant in tuned.variants], MEANING)
     for line in _list_advice(tuned):
         out.print(line)
 

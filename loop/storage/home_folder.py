@@ -8,10 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from loop.errors import PayloadError
+from loop.setting_text import DEFAULT_HOME, strip_folder
 
 OTHERS = 0o077  # the bits of a mode that let other users in
 ROOT = 0  # may read everything anyway; one of its files is no sign of an intruder
 SIGNS = ("loop.sqlite3", "up.lock", "webhook.key", "installation.id")  # an installation has at least one of them
+
+
+def find_home() -> Path:
+    """Return the LOOP_HOME of this environment, without reading the other settings."""
+    folder = strip_folder(os.environ.get("LOOP_HOME", "")) or DEFAULT_HOME
+    return Path(os.path.expanduser(folder)).absolute()  # noqa: PTH111 (pathlib's own fails for an unknown user)
 
 
 def make_home(home: Path) -> None:

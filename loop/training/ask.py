@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from loop.training.room import TrainingRoom
-from loop.training.store import TrainingState
+from loop.training.store import Training, TrainingState
 
 
 def ask_when_due(trainings: TrainingRoom, project_id: int) -> bool:
@@ -28,7 +28,8 @@ def ask_when_due(trainings: TrainingRoom, project_id: int) -> bool:
     return True
 
 
-def ask_training(trainings: TrainingRoom, project_id: int, asked_by: str) -> None:
-    """Open a training unless one is open, and queue the job that runs it."""
-    trainings.store.ask(project_id, asked_by)
+def ask_training(trainings: TrainingRoom, project_id: int, asked_by: str) -> Training:
+    """Open a training unless one is open, and queue the job that runs it; return the open one."""
+    training = trainings.store.ask(project_id, asked_by)
     trainings.queue.ask_retrain(project_id)
+    return training

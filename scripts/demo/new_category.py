@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,8 +100,8 @@ def play(run: CategoryRun, say: Callable[[str], None]) -> CategoryOutcome:
     run.loop("references", "build")
     run.loop("taxonomy", "calibrate", "--apply")
     say("new category: matching everything again")
-    plan = run.loop("taxonomy", "reapply", "--dry-run")
-    run.loop("taxonomy", "reapply", "--token", plan.rsplit("token ", 1)[1].strip())
+    plan = json.loads(run.loop("taxonomy", "reapply", "--dry-run", "--json"))
+    run.loop("taxonomy", "reapply", "--token", plan["token"])
     services.wait_until(lambda: not _waits_for_labels(run), "open tasks were not labelled")
     after = _count_matches(run, first)
     say(f"new category: {NEW} more scenes")

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from loop.cli.messages import BUG, DONE, FAILED, WRONG_USAGE, explain
+from loop.cli.messages import BUG, DONE, FAILED, WRONG_USAGE
+from loop.cli.terminal.explanations import explain
 from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG

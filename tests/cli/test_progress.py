@@ -2,8 +2,13 @@
 
 import io
 import logging
+import os
+import pty
+import re
+import subprocess
+import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 
 from loop.cli.messages import narrate, show_count
 from scripts.demo.__main__ import Bar, show_progress
@@ -50,3 +55,66 @@ def test_the_demo_into_a_file_has_a_line_per_stage():
         "round 1: training",
         "done",
     ]
+
+
+def test_a_work_that_ends_soon_says_nothing_and_a_late_one_says_its_stages():
+    log = logging.getLogger("loop.references.index")
+    with redirect_stderr(io.StringIO()) as soon, narrate("loop references build", after=5.0):
+        log.info("the first stage")
+    with redirect_stderr(io.StringIO()) as late, narrate("loop references build", after=0.05):
+        log.info("the first stage")
+        time.sleep(0.2)
+        log.info("the second stage")
+
+    assert soon.getvalue() == ""
+    assert late.getvalue().splitlines() == ["loop references build …", "the first stage", "the second stage"]
+
+
+def test_a_narration_within_another_speaks_in_its_place():
+    with redirect_stderr(io.StringIO()) as err, narrate("loop import", after=0.01), narrate("reading labels"):
+        time.sleep(0.1)
+        logging.getLogger("loop.imports").info("a stage")
+
+    assert err.getvalue().splitlines() == ["reading labels …", "a stage"]
+
+
+SLOW = """
+import logging, sys, time
+from loop.cli.messages import narrate
+from loop.cli.options import out
+with narrate("making vectors", after=0.1):
+    time.sleep(0.4)
+    logging.getLogger("loop.x").info("64 vectors made")
+    time.sleep(0.3)
+    out.print("a line")
+    time.sleep(0.3)
+"""
+
+
+def run_on_a_terminal(**variables):
+    """What a terminal gets from a slow work, whose answer goes there too."""
+    reader, terminal = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "120", **variables}
+    work = subprocess.Popen([sys.executable, "-c", SLOW], stdout=terminal, stderr=terminal, env=environment)
+    os.close(terminal)
+    shown = b""
+    with suppress(OSError):  # the end of a terminal
+        while block := os.read(reader, 4096):
+            shown += block
+    os.close(reader)
+    assert work.wait() == 0
+    return shown.decode()
+
+
+def test_on_a_terminal_a_bar_shows_the_stage_and_makes_way_for_lines():
+    shown = run_on_a_terminal()
+
+    assert "making vectors" in shown
+    assert "64 vectors made" in shown
+    assert "\ra line\r\n" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).split("\r")[-1].strip() == ""
+
+
+def test_without_colours_no_colour_is_sent():
+    assert re.search(r"\x1b\[[0-9;]*m", run_on_a_terminal())
+    assert not re.search(r"\x1b\[(?:[0-9]+;)*(?:3[0-9]|38|9[0-7])(?:;[0-9]+)*m", run_on_a_terminal(NO_COLOR="1"))

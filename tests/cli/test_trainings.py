@@ -74,7 +74,8 @@ def test_a_policy_is_the_settings_unless_the_project_decides_otherwise(home):
 
     assert "of this project" not in loop("policy", "--project", "1")
     changed = loop("policy", "--project", "1", "--cool-down", "90")
-    lines = [line.split(maxsplit=2) for line in changed.splitlines()]
+    *lines, following = [line.split(maxsplit=2) for line in changed.splitlines()]
+    assert following[0] == "next:"
     assert lines == [
         ["retrain_after", "50", "of the settings"],
         ["cool_down", "90", "of this project"],

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop.cli.models import show_comparison
+from loop.cli.answers.comparison import show_comparison
 from loop.cli.tree import app
 from loop.errors import NotPassed, UnknownReport, UnknownSnapshot, UnknownVersion
 from loop.gate.compare import compare

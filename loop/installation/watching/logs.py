@@ -35,11 +35,12 @@ def read_log_end(home: Path, part: str, most: int = 100, since: str = "") -> Seq
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - LONGEST_READ))
         lines = file.read().decode(errors="replace").splitlines()
-    entries = [_read(line) for line in lines[1 if size > LONGEST_READ else 0 :]]
+    entries = [read_entry(line) for line in lines[1 if size > LONGEST_READ else 0 :]]
     return [entry for entry in entries if not entry.at or entry.at >= since][-most:]
 
 
-def _read(line: str) -> LogEntry:
+def read_entry(line: str) -> LogEntry:
+    """Read a line."""
     try:
         record = json.loads(line)
         at, level, message = (str(record[key]) for key in ("at", "level", "message"))

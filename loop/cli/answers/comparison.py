@@ -1,0 +1,40 @@
+"""The comparison of two versions as a table."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from loop.cli.grid import Field, show_table
+from loop.gate.comparison import Part
+from loop.gate.report import GateReport, list_broken, list_fixed
+
+MEANING = "mAP50-95: 0 to 1, mean precision of the boxes of a class at IoU 0.5 to 0.95; change: second minus first"
+
+
+def show_comparison(out: Console, report: GateReport) -> None:
+    """Print the comparison of two versions: one row for all classes, one row per class."""
+    comparison = report.comparison
+    names = [side.name.rpartition("@")[2] for side in (report.champion, report.candidate)]
+    fields = (
+        Field("class", folds=True),
+        Field("images", rank=3, is_number=True),
+        Field("boxes", rank=2, is_number=True),
+        *(Field(name, rank=1, is_number=True) for name in names),
+        Field("change", is_number=True),
+        Field("95% interval", is_number=True),
+    )
+    whole = Part("all", comparison.candidate.images, comparison.candidate.boxes, comparison.overall)
+    changes = [whole, *sorted(comparison.classes, key=lambda part: part.change.lead)]
+    rows = [_part_row(part) for part in [*changes, *(part for part in (comparison.known, comparison.fresh) if part)]]
+    out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
+    show_table(out, fields, rows, MEANING)
+    fewer, more = len(list_fixed(comparison.mistakes)), len(list_broken(comparison.mistakes))
+    out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}")
+    if comparison.latency:
+        out.print(f"{comparison.latency.champion:.1f} and {comparison.latency.candidate:.1f} ms an image")
+
+
+def _part_row(part: Part) -> tuple[str, ...]:
+    change = part.change
+    numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
+    return (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")

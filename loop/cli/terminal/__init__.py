@@ -1,0 +1,1 @@
+"""What this process prints, and what is completed for a shell, in one place for all commands."""
