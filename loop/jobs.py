@@ -11,16 +11,16 @@ from functools import partial
 import scipy.optimize  # noqa: F401 (a job that judges needs it; here it is loaded once, before the worker forks)
 
 import loop.delivery
-import loop.discovery.discover
 import loop.installation.tidy
 import loop.rates.post_alerts
 import loop.references.index
 import loop.references.plan
 import loop.serving.refresh
 import loop.serving.retire
-import loop.taxonomy.reapply
 import loop.taxonomy.run
 import loop.training.retrain
+from loop.crops.find_suspects import look
+from loop.discovery import discover as discovery
 from loop.discovery.clustering import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
 from loop.failures import Fault, attempt
@@ -28,11 +28,11 @@ from loop.installation.prompting.follow_labels import follow_labels
 from loop.installation.tidy import remove_abandoned_weights
 from loop.label_studio.projects import Project
 from loop.process_table import LOWER, step_back
-from loop.references.index import IndexRun
 from loop.references.room import ReferencesRoom
 from loop.registry.promote import catch_up
 from loop.rooms import Rooms
 from loop.serving import shares
+from loop.taxonomy import reapply as reapplication
 from loop.training import after_reviews
 from loop.training.ask import ask_when_due
 from loop.wiring import build
@@ -96,22 +96,24 @@ def rebuild_references(project_id: int) -> str:
 def discover(project_id: int) -> str:
     """Cluster the unknown boxes of a project, at low priority: annotators wait for other work."""
     step_back()
-    return _run_alone(
-        "discover", project_id, lambda rooms: loop.discovery.discover.discover(rooms.discovery, project_id)
-    )
+    return _run_alone("discover", project_id, lambda rooms: discovery.discover(rooms.discovery, project_id))
 
 
 def discover_now(project_id: int, policy: ClusterPolicy) -> str:
     """Cluster the unknown boxes of a project by a given policy."""
-    return _run_in_turn(
-        "discover", project_id, lambda rooms: loop.discovery.discover.discover(rooms.discovery, project_id, policy)
-    )
+    return _run_in_turn("discover", project_id, lambda rooms: discovery.discover(rooms.discovery, project_id, policy))
 
 
 def discover_all() -> str:
     """Ask for a discovery in every project."""
     with closing(build()) as rooms:
-        return loop.discovery.discover.ask_all(rooms.discovery)
+        return discovery.ask_all(rooms.discovery)
+
+
+def suspects(project_id: int) -> str:
+    """Look for reviewed boxes of a project that may be wrong, at low priority: annotators wait for other work."""
+    step_back()
+    return _run_alone("suspects", project_id, lambda rooms: look(rooms.crops, project_id))
 
 
 def match(project_id: int) -> str:
@@ -122,14 +124,12 @@ def match(project_id: int) -> str:
 
 def reapply(project_id: int, token: str) -> str:
     """Carry out the dry run of a token; wait until no other job matches."""
-    return _run_in_turn(
-        "match", project_id, lambda rooms: loop.taxonomy.reapply.reapply(rooms.taxonomies, project_id, token)
-    )
+    return _run_in_turn("match", project_id, lambda rooms: reapplication.reapply(rooms.taxonomies, project_id, token))
 
 
 def undo(project_id: int) -> str:
     """Undo the last re-application; wait until no other job matches."""
-    return _run_in_turn("match", project_id, lambda rooms: loop.taxonomy.reapply.undo(rooms.taxonomies, project_id))
+    return _run_in_turn("match", project_id, lambda rooms: reapplication.undo(rooms.taxonomies, project_id))
 
 
 def sync_all() -> str:
@@ -205,7 +205,7 @@ def _ask_again(rooms: Rooms) -> str:
     return f"asked again: {asked}{f', shares {shared}' if shared else ''}{', deliver' if is_due else ''}"
 
 
-def _index(work: Callable[[ReferencesRoom, int], IndexRun], project_id: int, rooms: Rooms) -> str:
+def _index(work: Callable[[ReferencesRoom, int], loop.references.index.IndexRun], project_id: int, rooms: Rooms) -> str:
     """Make vectors, and forget the matches of embedders whose collections were dropped; return the line on the run."""
     indexed = work(rooms.references, project_id)
     for fingerprint in indexed.dropped:

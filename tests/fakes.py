@@ -41,12 +41,12 @@ class FakeQueue(LonelyWork, ListedJobs):
 
     def _ask(self, kind, project_id):
         self.asked.append((kind, project_id))
-        return True if kind == "sync" else None
+        return True if kind in ("sync", "suspects") else None
 
     ask_review, ask_sync = partialmethod(_ask, "review"), partialmethod(_ask, "sync")
     ask_refresh, ask_index = partialmethod(_ask, "refresh"), partialmethod(_ask, "index")
     ask_discover, ask_match = partialmethod(_ask, "discover"), partialmethod(_ask, "match")
-    ask_retrain = partialmethod(_ask, "retrain")
+    ask_retrain, ask_suspects = partialmethod(_ask, "retrain"), partialmethod(_ask, "suspects")
 
     def workers(self):
         return {}

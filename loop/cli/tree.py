@@ -46,6 +46,7 @@ TOP = {  # by what a person wants to do: commands, each with its file in loop/cl
             "running",
             "Check the installation and print findings with advice.",
         ),
+        "queue": ("look.boxes", "List the next tasks in the order in which Label Studio serves them, and why."),
         "jobs": ("events", "Jobs that run, wait or failed, with their progress."),
         "logs": ("watch.logs", "Show the logs of the parts of `loop up`, oldest line first."),
         "dashboard": (
@@ -72,6 +73,8 @@ TOP = {  # by what a person wants to do: commands, each with its file in loop/cl
         ),
         "dataset": ("datasets", "YOLO datasets."),
         "annotations": ("reviews", "Reviews in bulk."),
+        "crops": ("look.boxes", "Boxes of a project as the dashboard shows them."),
+        "suspects": ("look.boxes", "Look for reviewed boxes that may be wrong, and list them."),
         "verdicts": (
             "reviews",
             "Print one verdict per line, as JSON: of an export, or of a project with provenance.",

@@ -1,5 +1,5 @@
 """
 Boxes of a project for people to look at: as crops, by class, confidence, suspicion or likeness.
 
-Other rooms use: pictures, room.
+Other rooms use: find_suspects, grid, pictures, relabel, room, suspect_store, suspicion.
 """

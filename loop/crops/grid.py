@@ -118,7 +118,7 @@ def list_crops(crops: CropsRoom, project_id: int, query: CropQuery) -> CropPage:
         if label is not None
         else []
     )
-    missing = "" if total else "no boxes yet: they appear when tasks have been predicted, or reviewed"
+    missing = "" if labels else "no boxes yet: they appear when tasks have been predicted, or reviewed"
     return CropPage(query, total, tuple(_read_box(box, query.source) for box in boxes), labels, missing=missing)
 
 

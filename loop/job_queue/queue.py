@@ -67,6 +67,10 @@ class JobQueue(job_places.JobPlaces, Claims, job_list.JobList):
         """Ask for a job that clusters the unknown of a project."""
         return self._ask(DEFAULT, "loop.jobs.discover", project_id, timeout=LONG)
 
+    def ask_suspects(self, project_id: int) -> bool:
+        """Ask for a job that looks for reviewed boxes of a project that may be wrong."""
+        return self._ask(DEFAULT, "loop.jobs.suspects", project_id, timeout=LONG)
+
     def ask_match(self, project_id: int) -> bool:
         """Ask for a job that matches the detections of a project that have a new vector."""
         return self._ask(DEFAULT, "loop.jobs.match", project_id)

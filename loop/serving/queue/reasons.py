@@ -46,4 +46,4 @@ def _name(region: Region, score: float) -> str:
 
 def _count_others(regions: Sequence[Region], least: Region) -> str:
     others = sum(region is not least for region in regions)
-    return f", of {others + 1}" if others else ""
+    return f", of {others + 1} boxes" if others else ""

@@ -7,36 +7,17 @@ from flask import url_for
 from PIL import Image
 
 from loop.access.logins import Logins
-from loop.errors import ImageUnreadable
-from loop.vision.image_cache import ImageCache
-from loop.vision.images import ImageLimits, Images
 from tests.backend.builders import client_of
 from tests.backend.dashboard.builders import PAGE, PROJECT
-from tests.builders import picture, region, served
-from tests.swap import swap
+from tests.backend.dashboard.looking import give_images
+from tests.builders import region, served
 
 OF_PROJECT = f"/loop/projects/{PROJECT}"
 
 
-class OneImage(Images):
-    """Serves the same content for every address but those of task 12, and counts how often."""
-
-    def __init__(self):
-        super().__init__(None, ImageLimits())
-        self.count = 0
-
-    def fetch(self, address, task_id):
-        self.count += 1
-        if task_id == 12:
-            raise ImageUnreadable(address, "HTTP 404")
-        return picture((640, 480))
-
-
 @pytest.fixture
 def images(filled, tmp_path):
-    images, rooms = OneImage(), filled.extensions["rooms"]
-    filled.extensions["rooms"] = swap(rooms, (rooms.vision.cache, ImageCache(tmp_path / "images", images)))
-    return images
+    return give_images(filled, tmp_path)
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def prediction(*regions, candidates=(), **fields):
     [
         (
             prediction(region("a", score=0.9), region("b", "Person", score=0.4)),
-            "least certain box is Person 0.40, of 2",
+            "least certain box is Person 0.40, of 2 boxes",
         ),
         (prediction(region("a", score=0.9)), "least certain box is Car 0.90"),
         (prediction(region("a", score=0.9), candidates=[region("c", score=0.24)]), "held back: Car 0.24, under the"),

@@ -1,0 +1,1 @@
+"""Commands on boxes and tasks to look at."""
