@@ -21,11 +21,14 @@ from backend.retries import Retries
 from backend.webhook import count_refusal, intake
 from loop.errors import (
     Busy,
+    ClusterDecided,
     LoopError,
+    NoSuchCluster,
     Overloaded,
     PayloadError,
     RecordsDown,
     RegistryError,
+    StalePlan,
     Unauthorized,
     UnknownProject,
     UpstreamError,
@@ -39,7 +42,10 @@ STATUS = {
     PayloadError: 400,
     Unauthorized: 401,
     UnknownProject: 404,
+    NoSuchCluster: 404,
     RegistryError: 409,
+    ClusterDecided: 409,
+    StalePlan: 409,
     Overloaded: 503,  # before its parent
     Busy: 429,
     RecordsDown: 503,  # before its parent

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import io
+import json
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +13,15 @@ from PIL import Image, ImageDraw
 
 from loop.discovery.clustering import reduce_dimensions
 from loop.discovery.neighbour_graph import NOISE, Labels, Vectors, find_nearest
-from loop.page_template import fill
+from loop.discovery.tracking import Member, UnknownCluster
 
 TILE, GAP, TITLE = 96, 4, 22  # pixels
 MOST_ON_SHEET = 60  # crops
-TEMPLATE = Path(__file__).with_name("map.html.j2")
 COLOURS = (
     *("#4363d8", "#e6194b", "#3cb44b", "#f58231", "#911eb4", "#008080", "#9a6324", "#f032e6", "#808000", "#000075"),
     *("#800000", "#469990", "#bfa100", "#6a3d9a", "#1b9e77", "#d95f02", "#7570b3", "#e7298a", "#66a61e", "#e6ab02"),
 )
 GREY = "#b0b0b0"
-POINTS = 20_000  # on a page
-CROPS = 1500  # within a page
-BYTES = 8_000_000  # of crops within a page
 LANDMARKS = 5000  # vectors that t-SNE lays out; it takes minutes for more
 NEAREST = 5  # landmarks among which another vector is placed
 DIMENSIONS = 50  # principal components that t-SNE reads
@@ -46,8 +41,7 @@ def draw_contact_sheet(crops: Sequence[Image.Image], title: str, *, columns: int
     step = TILE + GAP
     sheet = Image.new("RGB", (max(320, columns * step + GAP), TITLE + rows * step + GAP), "white")
     draw = ImageDraw.Draw(sheet)
-    left_out = f" (first {len(shown)})" if len(crops) > len(shown) else ""
-    draw.text((GAP, GAP), f"{title}: {len(crops)}{left_out}", fill="black")
+    draw.text((GAP, GAP), title, fill="black")
     for place, crop in enumerate(shown):
         tile = fit_crop(crop, TILE)
         left, top = GAP + place % columns * step, TITLE + place // columns * step
@@ -127,42 +121,28 @@ def draw_map(points: Points, labels: Labels, names: Sequence[str]) -> bytes:
     return content.getvalue()
 
 
-def write_map_page(
-    points: Points, labels: Labels, names: Sequence[str], captions: Sequence[str], crops: Mapping[int, Image.Image]
-) -> str:
+def write_points(
+    points: Points, labels: Labels, clusters: Sequence[UnknownCluster], members: Sequence[Member]
+) -> bytes:
     """
-    Return the map as one HTML page that loads no other file. Hovering over a point shows its crop and caption.
+    Return the map as JSON: a column for each fact of the boxes, one place for each box.
 
-    The page has at most POINTS points, clusters first, and as many crops as CROPS and BYTES allow. It states both
-    numbers if it leaves some out. Captions and names are foreign text and are escaped.
+    `cluster` is a place in `clusters`, NOISE for a box in none; `label` is a place in `labels`.
     """
-    shown = np.concatenate([np.flatnonzero(labels != NOISE), np.flatnonzero(labels == NOISE)])[:POINTS]
-    images: dict[int, str] = {}
-    size = 0
-    for at, row in enumerate(shown.tolist()):
-        if row in crops and len(images) < CROPS and size < BYTES:
-            images[at] = _make_data_uri(crops[row])
-            size += len(images[at])
+    names = sorted({member.label for member in members})
+    place = {name: at for at, name in enumerate(names)}
     content = {
-        "points": [[round(float(x), 4), round(float(y), 4)] for x, y in points[shown]],
-        "labels": [int(label) for label in labels[shown]],
-        "captions": [captions[row] for row in shown.tolist()],
-        "names": list(names),
-        "colours": [_colour(cluster) for cluster in range(len(names))],
-        "grey": GREY,
-        "images": images,
+        "clusters": [cluster.id for cluster in clusters],
+        "labels": names,
+        "x": [round(float(x), 4) for x in points[:, 0]],
+        "y": [round(float(y), 4) for y in points[:, 1]],
+        "cluster": [int(label) for label in labels],
+        "label": [place[member.label] for member in members],
+        "score": [round(member.score, 2) for member in members],
+        "task": [member.task for member in members],
+        "region": [member.region for member in members],
     }
-    summary = f"{len(labels)} unknown detections, {len(names)} clusters"
-    if len(shown) < len(labels) or len(images) < len(shown):
-        summary += f"; {len(shown)} points shown, {len(images)} of them with their crop"
-    return fill(TEMPLATE, summary=summary, content=content)
-
-
-def _make_data_uri(crop: Image.Image, side: int = 64, quality: int = 70) -> str:
-    """Return a small JPEG of a crop as a data URI."""
-    content = io.BytesIO()
-    fit_crop(crop, side).save(content, "JPEG", quality=quality)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+    return json.dumps(content, separators=(",", ":")).encode()
 
 
 def _colour(cluster: int) -> str:

@@ -33,10 +33,15 @@ class DiscoveryFolder:
         sheet.save(content, "JPEG", quality=85)
         write_whole(content.getvalue(), self.sheet_path(project_id, cluster_id))
 
-    def write_map(self, project_id: int, png: bytes, page: str) -> None:
-        """Write the map, as a picture and as a page."""
+    def map_path(self, project_id: int) -> Path:
+        """Return the path of the map's points, as JSON."""
+        return self.path(project_id) / "map.json"
+
+    def write_map(self, project_id: int, png: bytes, points: bytes) -> None:
+        """Write the map, as a picture and as points."""
         write_whole(png, self.path(project_id) / "map.png")
-        write_whole(page.encode(), self.path(project_id) / "map.html")
+        write_whole(points, self.map_path(project_id))
+        (self.path(project_id) / "map.html").unlink(missing_ok=True)  # of older versions
 
     def remove_other_sheets(self, project_id: int, cluster_ids: Collection[str]) -> None:
         """Remove the sheets of all clusters but *cluster_ids*."""

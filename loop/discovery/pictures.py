@@ -8,14 +8,13 @@ import numpy as np
 from PIL import Image
 
 from loop.discovery.drawings import (
-    CROPS,
     MOST_ON_SHEET,
     TILE,
     draw_contact_sheet,
     draw_map,
     fit_crop,
     lay_out,
-    write_map_page,
+    write_points,
 )
 from loop.discovery.gather import UnknownBoxes
 from loop.discovery.neighbour_graph import NOISE, Labels
@@ -33,20 +32,19 @@ def draw(discovery: DiscoveryRoom, project_id: int, clusters: Sequence[UnknownCl
     """
     Write the sheets and the map of a project; return the number of images that could not be read.
 
-    The crops of such an image are left out. The map shows the crops of clusters first, up to its limit.
+    The crops of such an image are left out.
     """
     labels = _assign_labels(clusters, unknown.members)
-    crops, broken = _cut_crops(discovery, _select_members(clusters, unknown.members, labels))
+    crops, broken = _cut_crops(discovery, [member for each in clusters for member in each.members[:MOST_ON_SHEET]])
     for cluster in clusters:
         shown = [crops[member.key] for member in cluster.members if member.key in crops]
-        sheet = draw_contact_sheet(shown, f"cluster {cluster.id}, {describe(cluster)}")
+        count = f"{cluster.size} boxes" if len(shown) == cluster.size else f"{len(shown)} of {cluster.size} boxes"
+        sheet = draw_contact_sheet(shown, f"cluster {cluster.id}, {describe(cluster)}: {count}")
         discovery.pictures.write_sheet(project_id, cluster.id, sheet)
     names = [f"{cluster.id} {cluster.hint.name}".strip() for cluster in clusters]
     points = lay_out(unknown.vectors)
-    captions = [f"task {member.task}, {member.label or 'no label'} {member.score:.2f}" for member in unknown.members]
-    crops_by_row = {row: crops[member.key] for row, member in enumerate(unknown.members) if member.key in crops}
-    page = write_map_page(points, labels, names, captions, crops_by_row)
-    discovery.pictures.write_map(project_id, draw_map(points, labels, names), page)
+    content = write_points(points, labels, clusters, unknown.members)
+    discovery.pictures.write_map(project_id, draw_map(points, labels, names), content)
     return broken
 
 
@@ -62,15 +60,6 @@ def _assign_labels(clusters: Sequence[UnknownCluster], members: Sequence[Member]
     """Return for each box the place of its cluster among the clusters."""
     place = {member.key: at for at, cluster in enumerate(clusters) for member in cluster.members}
     return np.array([place.get(member.key, NOISE) for member in members], np.intp)
-
-
-def _select_members(clusters: Sequence[UnknownCluster], members: Sequence[Member], labels: Labels) -> list[Member]:
-    """Return the boxes whose crops are shown: on the sheets first, then on the map."""
-    on_sheets = [member for cluster in clusters for member in cluster.members[:MOST_ON_SHEET]]
-    inside = [member for cluster in clusters for member in cluster.members]
-    outside = [member for member, label in zip(members, labels, strict=True) if label == NOISE]
-    on_map = [*inside, *outside][:CROPS]
-    return list({member.key: member for member in (*on_sheets, *on_map)}.values())
 
 
 def _cut_crops(discovery: DiscoveryRoom, members: Sequence[Member]) -> tuple[Mapping[str, Image.Image], int]:

@@ -53,7 +53,7 @@ def test_what_nothing_has_a_name_for_becomes_clusters(rooms):
     assert (hint.name, hint.agreement, hint.nearest) == ("Person", 1.0, "car")
     assert not set(insects.likely) & set(insects.members)
     sheets = {f"cluster-{cluster.id}.jpg" for cluster in (insects, tools)}
-    assert {path.name for path in rooms.discovery.pictures.path(1).iterdir()} == {*sheets, "map.png", "map.html"}
+    assert {path.name for path in rooms.discovery.pictures.path(1).iterdir()} == {*sheets, "map.png", "map.json"}
 
 
 def test_one_category_that_is_all_there_is_of_the_unknown_is_found(rooms):

@@ -1,15 +1,15 @@
 """The map of the clusters, and the sheets of their crops."""
 
-import base64
 import io
 import json
-import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from loop.discovery.drawings import CROPS, MOST_ON_SHEET, TILE, draw_contact_sheet, draw_map, lay_out, write_map_page
+from loop.discovery.drawings import MOST_ON_SHEET, TILE, draw_contact_sheet, draw_map, lay_out, write_points
+from loop.discovery.tracking import Member, NameHint, UnknownCluster
+from tests.builders import box
 from tests.discovery.builders import groups
 
 
@@ -61,37 +61,18 @@ def test_the_picture_of_the_map_is_a_png():
     assert draw_map(np.zeros((0, 2), np.float32), np.zeros(0, int), [])
 
 
-def data_of(page):
-    return json.loads(re.search(r"const data = (.*);\n", page).group(1))
+def test_the_points_of_the_map_say_which_box_each_is():
+    members = [member(f"k{row}", task=row, label=["Car", "</script>"][row % 2]) for row in range(4)]
+    hint = NameHint(None, 0.0, "", 0.0)
+    cluster = UnknownCluster("ab12", tuple(members[:2]), (), None, 0.5, hint)
+
+    content = json.loads(write_points(np.eye(4, 2, dtype=np.float32), np.array([0, 0, -1, -1]), [cluster], members))
+
+    assert content["clusters"] == ["ab12"]
+    assert (content["x"], content["y"], content["cluster"]) == ([1, 0, 0, 0], [0, 1, 0, 0], [0, 0, -1, -1])
+    assert [content["labels"][at] for at in content["label"]] == ["Car", "</script>", "Car", "</script>"]
+    assert (content["task"], content["region"]) == ([0, 1, 2, 3], ["r0", "r1", "r2", "r3"])
 
 
-def test_the_page_carries_each_crop_within_itself():
-    vectors, truth = groups([3, 3], noise=2)
-    crops = {row: Image.new("RGB", (30, 20), "blue") for row in range(8)}
-
-    page = write_map_page(vectors[:, :2], truth, ["one", "two"], [f"task {row}" for row in range(8)], crops)
-
-    data = data_of(page)
-    assert len(data["images"]) == 8
-    image = Image.open(io.BytesIO(base64.b64decode(data["images"]["0"].split(",")[1])))
-    assert image.width == 64
-    assert not re.search(r"(src|href)\s*=\s*[\"']?http", page)
-
-
-def test_foreign_text_stays_text():
-    evil = "</script><script>alert(1)</script>"
-
-    page = write_map_page(np.zeros((1, 2), np.float32), np.array([0]), [evil], [evil], {})
-
-    assert evil not in page
-    assert data_of(page)["names"] == data_of(page)["captions"] == [evil]
-
-
-def test_a_page_of_many_points_is_limited_and_says_so():
-    count = CROPS + 10
-    crops = dict.fromkeys(range(count), Image.new("RGB", (8, 8)))
-
-    page = write_map_page(np.zeros((count, 2), np.float32), np.zeros(count, int), ["a"], [""] * count, crops)
-
-    assert len(data_of(page)["images"]) == CROPS
-    assert f"{count} points shown, {CROPS} of them with their crop" in page
+def member(key, task, label):
+    return Member(key, "crop", task, "/image.jpg", box(0.1, 0.1, 0.2, 0.2), f"r{task}", label, 0.25)

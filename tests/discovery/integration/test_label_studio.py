@@ -159,7 +159,7 @@ def test_an_undone_promotion_leaves_label_studio_as_it_was(api, made):
     assert NOTHING in undo(rooms.discovery, project_id, insects.id, "again")[0]
 
 
-@pytest.mark.parametrize("kind", ["annotations/"])
+@pytest.mark.parametrize("kind", ["annotations/", "drafts"])
 def test_a_label_that_people_have_used_since_stays(api, made, kind):
     rooms, project_id, ids = made
     insects = promote_insects(rooms, project_id, ids)
