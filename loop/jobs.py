@@ -85,12 +85,12 @@ def index(project_id: int) -> str:
 
 def build_references(project_id: int) -> str:
     """Make every missing vector of a project."""
-    return _run_in_turn("index", project_id, partial(_index, loop.references.index.build, project_id))
+    return run_in_turn("index", project_id, partial(_index, loop.references.index.build, project_id))
 
 
 def rebuild_references(project_id: int) -> str:
     """Drop the vectors of a project, and make all of them again."""
-    return _run_in_turn("index", project_id, partial(_index, loop.references.index.rebuild, project_id))
+    return run_in_turn("index", project_id, partial(_index, loop.references.index.rebuild, project_id))
 
 
 def discover(project_id: int) -> str:
@@ -101,7 +101,7 @@ def discover(project_id: int) -> str:
 
 def discover_now(project_id: int, policy: ClusterPolicy) -> str:
     """Cluster the unknown boxes of a project by a given policy."""
-    return _run_in_turn("discover", project_id, lambda rooms: discovery.discover(rooms.discovery, project_id, policy))
+    return run_in_turn("discover", project_id, lambda rooms: discovery.discover(rooms.discovery, project_id, policy))
 
 
 def discover_all() -> str:
@@ -124,12 +124,12 @@ def match(project_id: int) -> str:
 
 def reapply(project_id: int, token: str) -> str:
     """Carry out the dry run of a token; wait until no other job matches."""
-    return _run_in_turn("match", project_id, lambda rooms: reapplication.reapply(rooms.taxonomies, project_id, token))
+    return run_in_turn("match", project_id, lambda rooms: reapplication.reapply(rooms.taxonomies, project_id, token))
 
 
 def undo(project_id: int) -> str:
     """Undo the last re-application; wait until no other job matches."""
-    return _run_in_turn("match", project_id, lambda rooms: reapplication.undo(rooms.taxonomies, project_id))
+    return run_in_turn("match", project_id, lambda rooms: reapplication.undo(rooms.taxonomies, project_id))
 
 
 def sync_all() -> str:
@@ -237,7 +237,7 @@ def _run_alone(name: str, project_id: int, work: Callable[[Rooms], str]) -> str:
     return line
 
 
-def _run_in_turn(name: str, project_id: int, work: Callable[[Rooms], str]) -> str:
+def run_in_turn(name: str, project_id: int, work: Callable[[Rooms], str]) -> str:
     """Wait for a job of this name to end, then do work. Raises LoopError if it does not end in time."""
     deadline = time.monotonic() + TURN_SECONDS
     with closing(build()) as rooms:

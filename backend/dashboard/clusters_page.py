@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Response, flash, request, url_for
 from werkzeug.exceptions import NotFound
 
+from backend.dashboard.at_work import find_working
 from backend.dashboard.blueprint import Answer, go_back, project_page, rooms, show
 from backend.dashboard.forms import form, reason, text
 from loop.discovery.decide import dismiss, promote
@@ -28,7 +29,8 @@ UNDONE = "Open tasks lose the label within minutes. Stored matches stay until ev
 @project_page("clusters/", entry="Clusters")
 def clusters(project: Project) -> Answer:
     """Show all clusters."""
-    return show("clusters.html", project=project, page=read_clusters(rooms().discovery, project.id))
+    page, working = read_clusters(rooms().discovery, project.id), find_working([f"discover-{project.id}"])
+    return show("clusters.html", project=project, page=page, working=working)
 
 
 @project_page("clusters/<cluster_id>/")

@@ -88,6 +88,15 @@ label_passes = Table(  # the last pass that gave open tasks labels by references
     Column("ended_at", Instant, nullable=False),
 )
 
+taxonomy_previews = Table(  # the last of each kind that a job prepared, for a person to decide on
+    "taxonomy_previews",
+    metadata,
+    Column("project_id", Id, primary_key=True, autoincrement=False),
+    Column("kind", String(16), primary_key=True),
+    Column("content", JSON, nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+
 task_groups = Table(  # groups of tasks that show similar objects; the queue is spread over them
     "task_groups",
     metadata,

@@ -120,14 +120,18 @@ class MatchStore:
 
     def last(self, project_id: int, space: Space) -> Reapplication | None:
         """Return the last re-application that was not undone."""
-        is_of = (reapplications.c.project_id == project_id, reapplications.c.embedder == space.fingerprint)
-        query = sa.select(reapplications).where(*is_of, reapplications.c.undone_at.is_(None))
         with self._engine.connect() as connection:
-            row = connection.execute(query.order_by(reapplications.c.id.desc()).limit(1)).first()
+            row = connection.execute(_select_last(project_id, space)).first()
         if row is None:
             return None
         undo = ReapplyPlan(tuple(_read_change(change) for change in row.undo), row.token)
         return Reapplication(row.id, row.token, row.taxonomy, undo, row.applied_at)
+
+    def last_token(self, project_id: int, space: Space) -> str:
+        """Return the token of the last re-application that was not undone, without its changes; empty without one."""
+        query = _select_last(project_id, space).with_only_columns(reapplications.c.token)
+        with self._engine.connect() as connection:
+            return str(connection.scalar(query) or "")
 
     def count_by_node(self, project_id: int, space: Space) -> dict[str | None, int]:
         """Count the detections matched to each node; None is unknown."""
@@ -139,6 +143,12 @@ class MatchStore:
 
 def _is_of(project_id: int, space: Space) -> sa.ColumnElement[bool]:
     return sa.and_(matches.c.project_id == project_id, matches.c.embedder == space.fingerprint)
+
+
+def _select_last(project_id: int, space: Space) -> sa.Select[tuple[Any, ...]]:
+    is_of = (reapplications.c.project_id == project_id, reapplications.c.embedder == space.fingerprint)
+    query = sa.select(reapplications).where(*is_of, reapplications.c.undone_at.is_(None))
+    return query.order_by(reapplications.c.id.desc()).limit(1)
 
 
 def _same_detection() -> sa.ColumnElement[bool]:

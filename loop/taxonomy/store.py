@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from loop.storage.queries import begin_alone
 from loop.storage.taxonomy_tables import taxonomies
+from loop.taxonomy.editing.preview_store import PreviewStore
 from loop.taxonomy.taxonomy import Taxonomy
 
 
@@ -23,11 +24,23 @@ class AppliedTaxonomy:
     applied_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class TaxonomyVersion:
+    """One applied taxonomy without its content."""
+
+    number: int
+    version: str
+    why: str
+    who: str
+    applied_at: datetime
+
+
 class TaxonomyLog:
     """The taxonomies in the records; applied taxonomies are never removed."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self.previews = PreviewStore(engine)
 
     def apply(self, project_id: int, taxonomy: Taxonomy, why: str) -> int | None:
         """Put a taxonomy in force and return its number; None if it is in force already."""
@@ -51,6 +64,14 @@ class TaxonomyLog:
     def all(self, project_id: int) -> list[AppliedTaxonomy]:
         """Return all taxonomies of a project, newest first."""
         return self._read(_of(project_id))
+
+    def versions(self, project_id: int, most: int) -> list[TaxonomyVersion]:
+        """Return at most *most* taxonomies of a project, newest first, without reading them."""
+        columns = (taxonomies.c.number, taxonomies.c.version, taxonomies.c.why, taxonomies.c.who)
+        query = _of(project_id).with_only_columns(*columns, taxonomies.c.applied_at).limit(most)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [TaxonomyVersion(row.number, row.version, row.why, row.who or "", row.applied_at) for row in rows]
 
     def _read(self, query: sa.Select[tuple[object, ...]]) -> list[AppliedTaxonomy]:
         with self._engine.connect() as connection:

@@ -31,3 +31,11 @@ class ListedJobs:
 
     def cancel(self, job_id):
         self.cancelled.append(job_id)
+
+
+class AskedByHand:
+    """Takes no job that a page asks for, and remembers it; a job in `listed` is there already."""
+
+    def ask_by_hand(self, job, project_id, *texts):
+        self.asked.append((job, project_id, *texts))
+        return f"{job}-{project_id}" not in {each.id for each in self.listed}

@@ -1,1 +1,1 @@
-"""Changes of a taxonomy: categories added and taken out, and the difference of two taxonomies."""
+"""Changes of a taxonomy: categories added and taken out, the difference of two, and what waits for a decision."""

@@ -9,6 +9,7 @@ from loop.discovery.decide import dismiss, promote
 from loop.label_studio.label_config import parse
 from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT
 from tests.backend.dashboard.clusters.builders import ONE, TWO, with_clusters
+from tests.job_queue.builders import queued
 
 PATH = f"/loop/projects/{PROJECT}/clusters/"
 
@@ -87,7 +88,7 @@ def test_on_a_stale_page_a_person_reads_what_was_decided_meanwhile(rooms, operat
 
     assert send(operator, "promote", cluster=ONE, name="Moss")[0] == (
         "error",
-        f"cluster {ONE} was promoted to Leaf; `loop clusters list` shows how it stands",
+        f"cluster {ONE} was promoted to Leaf; <code>loop clusters list</code> shows how it stands",
     )
     assert send(operator, "dismiss", cluster=ONE)[0][0] == "error"
     assert send(operator, "promote", cluster=TWO, name="Moss")[0][0] == "error"
@@ -113,6 +114,8 @@ def test_a_discovery_is_a_queued_job(rooms, operator):
 
     assert f"job discover-{PROJECT}" in messages[0][1]
     assert rooms.queue.asked[-1] == ("discover", PROJECT)
+    rooms.queue.listed = [queued("discover")]
+    assert f'<a href="/loop/jobs/discover-{PROJECT}">discovery</a> is at work' in operator.get(PATH).text
 
 
 def test_a_get_changes_nothing(rooms, operator):
