@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.dashboard.blueprint import Answer, project_page, rooms, show, show_part
-from loop.installation.watching.overview import count_open_tasks, read_overview
+from loop.installation.watching.overview import count_open_tasks, read_now, read_overview
 from loop.label_studio.projects import Project
 
 
@@ -16,7 +16,7 @@ def overview(project: Project) -> Answer:
 @project_page("now")
 def overview_now(project: Project) -> Answer:
     """Show what the project does now alone, to be refreshed."""
-    return show_part("overview_now.html", project=project, overview=read_overview(rooms().installation, project))
+    return show_part("overview_now.html", now=read_now(rooms().installation, project))
 
 
 @project_page("open-tasks")

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from loop.errors import UpstreamError
+from loop.installation.outlook.read_standings import read_standings
+from loop.installation.outlook.situation import Standing
 from loop.installation.room import InstallationRoom
 from loop.installation.status import ProjectStatus, read_project
 from loop.installation.watching.jobs import JobsReport, list_jobs
@@ -42,6 +44,14 @@ class StudioLinks:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkNow:
+    """What a project does or waits for, and its jobs."""
+
+    standings: Sequence[Standing]
+    jobs: JobsReport
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """All that the overview shows: *confirmed* is the 95% interval of that rate."""
 
@@ -49,7 +59,7 @@ class Overview:
     champion: ChampionLearning | None
     confirmed: Interval | None
     advice: Sequence[str]
-    jobs: JobsReport
+    now: WorkNow
     links: StudioLinks
 
 
@@ -72,9 +82,17 @@ def read_overview(installation: InstallationRoom, project: Project) -> Overview:
         champion=_describe_champion(installation, champion) if champion else None,
         confirmed=wilson(rates.confirmed, rates.predicted),
         advice=advise(rates),
-        jobs=list_jobs(installation, project.id),
+        now=WorkNow(status.standings, list_jobs(installation, project.id)),
         links=link_studio(installation.studio.client.url, project.id),
     )
+
+
+def read_now(installation: InstallationRoom, project: Project) -> WorkNow:
+    """Return what a project does now; cheap enough to be asked for every few seconds."""
+    champion = installation.registry.versions.champion(project.id)
+    training = next(iter(installation.trainings.store.last(project.id)), None)
+    standings = read_standings(installation, project, champion, training)
+    return WorkNow(standings, list_jobs(installation, project.id))
 
 
 def count_open_tasks(installation: InstallationRoom, project: Project) -> OpenTasks:

@@ -144,3 +144,10 @@ def test_the_trail_is_shown_by_project_and_kind(operator):
 
     assert "retrain_after" in text
     assert '<th scope="row">label config</th>' not in text
+
+
+def test_the_part_that_is_refreshed_says_the_same_as_the_overview(operator):
+    part = operator.get(f"/loop/projects/{PROJECT}/now").text
+
+    assert "epoch 3 of 10" in part
+    assert part.strip() in operator.get(f"/loop/projects/{PROJECT}/").text
