@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,7 @@ CLASSES = {
     "Fruit": "food/fruit",
     "Vegetable": "food/vegetables",
 }
+ChooseLabel = Callable[[random.Random, Sequence[str]], str]
 WITH_ANIMALS = {"sheep.jpg", "jellyfish.jpg"}
 SIZE = (480, 360)  # width, height in pixels
 
@@ -38,6 +39,26 @@ class Scene:
     image: Image.Image
     objects: tuple[tuple[str, Box], ...]
     stamps: tuple[str, ...] = ()  # the cut-out behind each object
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """
+    The content of scenes: the number of objects, the label of each, and the range of their longer sides.
+
+    *sides* returns the shortest and the longest, in image heights, by the number of objects.
+    """
+
+    count: Callable[[random.Random], int]
+    label: ChooseLabel
+    sides: Callable[[int], tuple[float, float]]
+
+
+OF_THE_DEMO = Recipe(
+    count=lambda rng: rng.randint(2, 5),
+    label=lambda rng, labels: rng.choice(labels),
+    sides=lambda _: (0.25, 0.5),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +80,9 @@ def palettes(*, classes: dict[str, str] = CLASSES, first: int = 2) -> tuple[Pale
     return Palette(task_stamps, task_photos), Palette(held_out_stamps, held_out_photos)
 
 
-def compose(palette: Palette, count: int, *, seed: int, prefix: str) -> list[Scene]:
-    """Compose *count* scenes of 2 to 5 objects each; the same seed gives the same scenes."""
-    return [_scene(palette, random.Random(f"{seed}-{n}"), f"{prefix}-{n:04d}") for n in range(count)]
+def compose(palette: Palette, count: int, *, seed: int, prefix: str, recipe: Recipe = OF_THE_DEMO) -> list[Scene]:
+    """Compose *count* scenes, by default of 2 to 5 objects each; the same seed gives the same scenes."""
+    return [compose_one(palette, random.Random(f"{seed}-{n}"), f"{prefix}-{n:04d}", recipe) for n in range(count)]
 
 
 def _stamps(folder: Path) -> list[Path]:
@@ -76,14 +97,16 @@ def _split(paths: Sequence[Path], first: int) -> tuple[tuple[Path, ...], tuple[P
     return tuple(path for path in paths if path not in held_out), tuple(held_out)
 
 
-def _scene(palette: Palette, rng: random.Random, name: str) -> Scene:
+def compose_one(palette: Palette, rng: random.Random, name: str, recipe: Recipe = OF_THE_DEMO) -> Scene:
+    """Compose a scene; an object for which there is no free spot is left out."""
     canvas = _background(rng.choice(palette.backgrounds), rng)
     objects: list[tuple[str, Box]] = []
     stamps: list[str] = []
-    for _ in range(rng.randint(2, 5)):
-        label = rng.choice(sorted(palette.stamps))
+    count = recipe.count(rng)
+    for _ in range(count):
+        label = recipe.label(rng, sorted(palette.stamps))
         path = rng.choice(palette.stamps[label])
-        stamp = _stamp(path, rng)
+        stamp = _stamp(path, rng, recipe.sides(count))
         spot = _free_spot(stamp, [box for _, box in objects], rng)
         if spot is None:
             continue
@@ -102,11 +125,11 @@ def _background(path: Path, rng: random.Random) -> Image.Image:
     return photo.crop((left, top, left + width, top + height)).resize(SIZE).convert("RGB")
 
 
-def _stamp(path: Path, rng: random.Random) -> Image.Image:
+def _stamp(path: Path, rng: random.Random, sides: tuple[float, float]) -> Image.Image:
     stamp = _open(path)
     if rng.random() < 0.5:
         stamp = stamp.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    side = rng.uniform(0.25, 0.5) * SIZE[1]
+    side = rng.uniform(*sides) * SIZE[1]
     scale = side / max(stamp.size)
     return stamp.resize((max(8, int(stamp.width * scale)), max(8, int(stamp.height * scale))))
 

@@ -1,0 +1,80 @@
+"""The labelled images of a study: a pool that is reviewed, and a held-out set on which each version is measured."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from loop.datasets.splits import Side
+from loop.datasets.tiled.plan import is_visible
+from loop.vision.tiling.tiles import Tiling
+from scripts.bench import aerial_photos
+from scripts.demo.project import write_dataset
+from scripts.demo.scenes import Scene
+from scripts.learning import composed
+
+TILES = Tiling(250, 50)  # of an aerial photo of 1250 pixels: 6 by 6
+
+
+@dataclass(frozen=True, slots=True)
+class StudyData:
+    """
+    A data set: its labels, the side in pixels at which it is trained, and its two sides.
+
+    *pool* composes so many images by a seed. *held_out* does not depend on the seed, so that all runs are measured on
+    the same images.
+    """
+
+    labels: tuple[str, ...]
+    image_size: int
+    pool: Callable[[int, int], list[Scene]]
+    held_out: Callable[[int], list[Scene]]
+
+
+def cut_aerial(side: Side) -> Iterator[Scene]:
+    """Yield the tiles of the aerial photos of a side; a tree is on those that show at least half of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for photo_side, photo, path in aerial_photos.cut_photos(Path(folder)):
+            if photo_side is not side:
+                continue
+            image = Image.open(path).convert("RGB")
+            for number, tile in enumerate(TILES.cut(*image.size)):
+                placed = [(region.label, tile.place(region.box, image.size)) for region in photo.regions]
+                objects = tuple((label, box.clip()) for label, box in placed if is_visible(box))
+                part = image.crop((tile.left, tile.top, tile.right, tile.bottom))
+                yield Scene(f"{photo.task_id}-{number:02d}", part, objects)
+
+
+DATA = {
+    "composed": StudyData(
+        labels=tuple(composed.CLASSES),
+        image_size=224,
+        pool=composed.compose_pool,
+        held_out=lambda count: composed.compose_held_out(count, seed=0),
+    ),
+    "aerial": StudyData(
+        labels=(aerial_photos.LABEL,),
+        image_size=256,
+        pool=lambda count, _: list(cut_aerial(Side.TRAIN))[:count],
+        held_out=lambda count: list(cut_aerial(Side.HELD_OUT))[:count],
+    ),
+}
+
+
+def write_images(folder: Path, scenes: Sequence[Scene]) -> list[str]:
+    """Write images into a folder, and return their names."""
+    folder.mkdir(parents=True)
+    names = []
+    for scene in scenes:
+        names.append(f"{scene.name}.jpg")
+        scene.image.save(folder / names[-1], "JPEG", quality=90)
+    return names
+
+
+def write_held_out(folder: Path, labels: Sequence[str], scenes: Sequence[Scene]) -> Path:
+    """Write images as the held-out side of a dataset; return its `data.yaml`."""
+    return write_dataset(folder, labels, scenes)

@@ -1,0 +1,99 @@
+"""Publishes studies: figures as JSON and pictures, and docs/learning.md of them: `python -m scripts.learning.page`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scripts.bench.figures import FOLDER as FIGURES
+from scripts.bench.figures import machine
+from scripts.learning.curves import Between
+from scripts.learning.drawing import draw_curves
+from scripts.learning.plan import RunResult
+from scripts.learning.summary import SHARES, OrderSummary, summarise
+
+FOLDER = FIGURES / "learning"
+PAGE = FIGURES.parent / "learning.md"
+BEGIN, END = "<!-- studies: begin -->", "<!-- studies: end -->"
+
+
+def publish(study: str, data: str, runs: Sequence[RunResult], folder: Path = FOLDER) -> Path:
+    """Write the runs of a study with their summary and the machine as JSON, and their picture; return the JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{study}-{data}.json"
+    content = {
+        "study": study,
+        "data": data,
+        "machine": machine(),
+        "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
+        "orders": [asdict(summary) for summary in summarise(runs)],
+        "runs": [asdict(run) for run in runs],
+    }
+    path.write_text(json.dumps(content, indent=1) + "\n")
+    draw_curves(runs, path.with_suffix(".png"), title=f"{data}: {study}")
+    return path
+
+
+def main(page: Path = PAGE, folder: Path = FOLDER) -> None:
+    """Replace the part of the page between the marks by the studies in a folder."""
+    studies = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    text = page.read_text()
+    page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: write_studies(studies), text, flags=re.DOTALL))
+
+
+def write_studies(studies: Sequence[Mapping[str, Any]]) -> str:
+    """Return the part of the page between the marks, with them."""
+    parts = [BEGIN, ""]
+    for study in studies:
+        parts += [*_write_study(study), ""]
+    if not studies:
+        parts += ["No study was run yet.", ""]
+    return "\n".join([*parts, END])
+
+
+def _write_study(study: Mapping[str, Any]) -> Iterator[str]:
+    runs = [RunResult.read(json.dumps(run)) for run in study["runs"]]
+    name, plan, on = f"{study['study']}-{study['data']}", runs[0].plan, study["machine"]
+    loop = next((run.plan for run in runs if run.plan.order != "full"), plan)
+    yield f"### {study['study'].capitalize()}, {study['data']}"
+    yield ""
+    orders = ",".join(dict.fromkeys(run.plan.order for run in runs))
+    seeds = ",".join(map(str, dict.fromkeys(run.plan.seed for run in runs)))
+    sizes = f"--rounds {loop.rounds} --size {loop.size} --pool {loop.pool} --held-out {loop.held_out}"
+    yield (
+        f"`python -m scripts.learning.{study['study']} --data {study['data']} --orders {orders} --seeds {seeds} "
+        f"{sizes} --epochs {loop.epochs}`, {study['measured_at'][:10]}, {on['cores']} cores."
+    )
+    yield ""
+    yield f"![Learning curves](figures/learning/{name}.png)"
+    yield ""
+    yield from _write_table(summarise(runs))
+
+
+def _write_table(orders: Sequence[OrderSummary]) -> Iterator[str]:
+    shares = [f"images for {share:.0%} of the full mAP50-95" for share in SHARES]
+    columns = ["order", "seeds", "last mAP50-95", "area under the curve", "area less random's", *shares]
+    columns += ["edits an image by round", "boxes an image"]
+    yield f"| {' | '.join(columns)} |"
+    yield "|" + "---|" * len(columns)
+    for order in orders:
+        needed = [_write_needed(*order.needed[share], order.seeds) for share in SHARES]
+        edits = ", ".join(f"{edits:.1f}" for edits in order.edits)
+        gain = order.gain.text() if order.gain else ""
+        cells = [order.order, str(order.seeds), order.last.text(), order.area.text(), gain, *needed, edits]
+        yield f"| {' | '.join([*cells, f'{order.without:.1f}'])} |"
+
+
+def _write_needed(needed: Between | None, reached: int, seeds: int) -> str:
+    if needed is None:
+        return "not reached"
+    return needed.text(0) + (f", by {reached} of {seeds} seeds" if reached < seeds else "")
+
+
+if __name__ == "__main__":
+    main()

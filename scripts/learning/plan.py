@@ -1,0 +1,111 @@
+"""The plan of one run of a study, and what came of it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+SPREAD = "+spread"  # after an order whose queue is spread over groups of similar images
+FULL = "full"  # in place of an order: all images are reviewed before the first training
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """
+    One run: *rounds* of *size* reviewed images each, out of *pool* images, in an *order* of the queue.
+
+    Every version is measured on *held_out* images. *start* names the weights that the first training starts from.
+    """
+
+    data: str
+    order: str
+    seed: int
+    rounds: int
+    size: int
+    pool: int
+    held_out: int
+    epochs: int
+    start: str = "warm"
+
+    @property
+    def name(self) -> str:
+        """The name of its file: all that it depends on."""
+        sizes = f"r{self.rounds}-n{self.size}-p{self.pool}-h{self.held_out}-e{self.epochs}"
+        return f"{self.data}-{self.order}-s{self.seed}-{sizes}-{self.start}"
+
+    @property
+    def queue_order(self) -> str:
+        """The value of LOOP_QUEUE_ORDER."""
+        return "random" if self.order == FULL else self.order.removesuffix(SPREAD)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether the queue is spread over groups of similar images."""
+        return self.order.endswith(SPREAD)
+
+    def batch(self, number: int) -> int:
+        """Return how many images are reviewed in a round, counted from 1."""
+        if self.order == FULL:
+            return self.pool if number == 1 else 0
+        return self.size
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """
+    One round. *labelled*, *boxes* and *seconds* of the annotator are those so far, *work* that of this round.
+
+    *work* counts images, and boxes by the annotator's work on them; *drawn_without* counts the boxes that would have
+    been drawn without suggestions. The precision is that of the version trained in the round, with the 95% interval of
+    mAP50-95 by a bootstrap over the held-out images; *served* is the mAP50-95 of the version that serves afterwards.
+    *took* has the seconds of the machine.
+    """
+
+    number: int
+    labelled: int
+    boxes: int
+    seconds: float
+    work: Mapping[str, int]
+    drawn_without: int
+    outcome: str
+    map50: float
+    map50_95: float
+    low: float
+    high: float
+    served: float
+    took: Mapping[str, float]
+
+    def after(self, last: RoundResult) -> RoundResult:
+        """Return the round with what was labelled before it."""
+        return replace(
+            self,
+            labelled=self.labelled + last.labelled,
+            boxes=self.boxes + last.boxes,
+            seconds=self.seconds + last.seconds,
+        )
+
+    @property
+    def edits_an_image(self) -> float:
+        """Boxes added, deleted, moved or relabelled for an image of this round."""
+        edits = sum(self.work[name] for name in ("drawn", "deleted", "moved", "relabelled"))
+        return edits / max(1, self.work["image"])
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A finished run."""
+
+    plan: RunPlan
+    rounds: tuple[RoundResult, ...]
+
+    def write(self) -> str:
+        """Return the run as JSON."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def read(cls, text: str) -> RunResult:
+        """Read a run that `write` wrote."""
+        content: dict[str, Any] = json.loads(text)
+        return cls(RunPlan(**content["plan"]), tuple(RoundResult(**each) for each in content["rounds"]))
