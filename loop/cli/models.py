@@ -12,7 +12,7 @@ import typer
 from loop.cli.answers.command import Done, done
 from loop.cli.answers.versions import ListedVersion, list_version, show_versions
 from loop.cli.messages import narrate
-from loop.cli.options import ProjectId, VersionName, Why, open_rooms, out, print_for_all, print_text
+from loop.cli.options import OneProject, ProjectId, VersionName, Why, open_rooms, out, print_for_all, print_text
 from loop.cli.terminal.completion import complete_versions
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS
 from loop.vision.elsewhere.convert import RuntimeFormat
@@ -81,30 +81,31 @@ def promote_model(
 def compare_models(
     first: Annotated[str, typer.Argument(help="The version to compare with.", autocompletion=complete_versions)],
     second: Annotated[str, typer.Argument(help="The version to be compared.", autocompletion=complete_versions)],
-    project: ProjectId,
+    project: OneProject = None,
     snapshot: Annotated[
         str | None, typer.Option("--snapshot", help="The hash of a snapshot, or its beginning.")
     ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write the full report to this file.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="The data.yaml of a dataset, not --project.")] = None,
 ) -> GateReportJson:
     """
     Compare two versions on the held-out split of a snapshot, by default the newest.
 
-    Promotes nothing.
+    Promotes nothing. With --data, FIRST and SECOND are files of weights, and
+    no server is needed: `loop dataset convert` writes such a dataset.
     """
-    from loop.cli.answers.comparison import show_comparison
-    from loop.gate.compare import compare
+    from loop.cli.answers.comparison import measure, show_comparison
     from loop.gate.report import as_json
     from loop.gate.report_page import make_page
     from loop.storage.files import write_whole
 
-    with narrate(f"project {project}: measuring {first} and {second}"):
-        report = compare(open_rooms(project).gate, project, first, second, snapshot)
+    report = measure(first, second, project, snapshot, data)
     show_comparison(out, report)
     if html:
         write_whole(make_page(report).encode(), html.absolute(), mode=READABLE)
         out.print(f"the full report, with pictures: {html.absolute()}")
-    out.print(f"next: loop models promote {report.candidate.name} --project {project} lets it serve")
+    if project:
+        out.print(f"next: loop models promote {report.candidate.name} --project {project} lets it serve")
     return as_json(report)
 
 

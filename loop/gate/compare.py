@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,8 +11,9 @@ from pathlib import Path
 from loop.datasets.folder import Snapshot
 from loop.datasets.splits import Side
 from loop.errors import UnknownSnapshot
-from loop.gate.comparison import Latency, Mistakes, contrast
-from loop.gate.evaluation import Evaluation
+from loop.gate.comparison import Comparison, Latency, Mistakes, contrast
+from loop.gate.evaluation import Evaluation, KindOf, one_kind
+from loop.gate.evaluator import Evaluator
 from loop.gate.report import (
     PICTURES,
     ComparedVersion,
@@ -24,9 +25,11 @@ from loop.gate.report import (
     list_fixed,
 )
 from loop.gate.room import GateRoom
-from loop.gate.rule import Ruling, rule
+from loop.gate.rule import GatePolicy, Ruling, rule
 from loop.label_studio.label_config import LabelConfig
+from loop.registry.detectors import Detectors
 from loop.registry.store import Version
+from loop.storage.files import sha256_of
 from loop.vision.image_files import make_thumbnail
 from loop.vision.tiling.tiles import AS_TRAINED, Framing
 
@@ -84,10 +87,6 @@ def _make_report(
         kind_of=config.kind_of,
         latency=_measure_latency(gate, (weights, framing), candidate, list(images.values())) if weights else None,
     )
-    chosen = [*list_fixed(comparison.mistakes)[:PICTURES], *list_broken(comparison.mistakes)[:PICTURES]]
-    list_before = partial(list_boxes, before, is_shown=before.shown(threshold, config.kind_of))
-    list_after = partial(list_boxes, evaluated, is_shown=evaluated.shown(threshold, config.kind_of))
-    make_picture = partial(_make_picture, list_before, list_after)
     return GateReport(
         project_id=project_id,
         champion=_describe_version(gate, champion),
@@ -97,8 +96,46 @@ def _make_report(
         threshold=threshold,
         policy=gate.policy,
         comparison=comparison,
-        pictures=tuple(make_picture(mistakes, images[mistakes.image]) for mistakes in chosen),
+        pictures=_draw(before, evaluated, comparison, images, threshold, config.kind_of),
     )
+
+
+def compare_files(detectors: Detectors, first: Path, second: Path, data: Path, threshold: float) -> GateReport:
+    """
+    Measure two files of weights on the held-out side of the dataset whose `data.yaml` is *data*; needs no records.
+
+    Raises ImageUnreadable, PayloadError, WeightsRefused.
+    """
+    evaluator, images = Evaluator(detectors), sorted((data.parent / "images" / "held_out").iterdir())
+    before, after = (evaluator.evaluate(weights, data) for weights in (first, second))
+    times = Latency(*detectors.latencies(((first, AS_TRAINED), (second, AS_TRAINED)), images))
+    comparison = contrast(before, after, threshold=threshold, latency=times)
+    return GateReport(
+        project_id=0,
+        champion=ComparedVersion(first.name, sha256_of(first), None),
+        candidate=ComparedVersion(second.name, sha256_of(second), None),
+        snapshot=data.parent.name,
+        made_at=datetime.now(UTC),
+        threshold=threshold,
+        policy=GatePolicy(),
+        comparison=comparison,
+        pictures=_draw(before, after, comparison, {path.stem: path for path in images}, threshold, one_kind),
+    )
+
+
+def _draw(
+    before: Evaluation,
+    after: Evaluation,
+    comparison: Comparison,
+    images: Mapping[str, Path],
+    threshold: float,
+    kind_of: KindOf,
+) -> tuple[Picture, ...]:
+    """Draw the images with the most mistakes fixed, and those with the most newly made."""
+    chosen = [*list_fixed(comparison.mistakes)[:PICTURES], *list_broken(comparison.mistakes)[:PICTURES]]
+    list_before = partial(list_boxes, before, is_shown=before.shown(threshold, kind_of))
+    list_after = partial(list_boxes, after, is_shown=after.shown(threshold, kind_of))
+    return tuple(_make_picture(list_before, list_after, mistakes, images[mistakes.image]) for mistakes in chosen)
 
 
 def _read_config(gate: GateRoom, project_id: int) -> LabelConfig:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich.console import Console
 
 from loop.cli.grid import Field, show_table
+from loop.cli.messages import narrate
+from loop.cli.options import open_rooms
+from loop.errors import PayloadError
+from loop.gate.compare import compare, compare_files
 from loop.gate.comparison import Part
 from loop.gate.report import GateReport, list_broken, list_fixed
+from loop.policies import detectors
+from loop.settings import Settings
 
 MEANING = "mAP50-95: 0 to 1, mean precision of the boxes of a class at IoU 0.5 to 0.95; change: second minus first"
+
+
+def measure(first: str, second: str, project: int | None, snapshot: str | None, data: Path | None) -> GateReport:
+    """Compare two versions of a project, or two files of weights on a dataset. Raises PayloadError."""
+    if (project is None) == (data is None):
+        raise PayloadError("models compare", "--project or --data", "neither" if data is None else "both")
+    with narrate(f"{f'project {project}: ' if project else ''}measuring {first} and {second}"):
+        if data is None:
+            return compare(open_rooms(project).gate, project or 0, first, second, snapshot)
+        settings = Settings.read()
+        return compare_files(detectors(settings), Path(first), Path(second), data, settings.score_threshold)
 
 
 def show_comparison(out: Console, report: GateReport) -> None:
@@ -26,7 +45,7 @@ def show_comparison(out: Console, report: GateReport) -> None:
     whole = Part("all", comparison.candidate.images, comparison.candidate.boxes, comparison.overall)
     changes = [whole, *sorted(comparison.classes, key=lambda part: part.change.lead)]
     rows = [_part_row(part) for part in [*changes, *(part for part in (comparison.known, comparison.fresh) if part)]]
-    out.print(f"mAP50-95 on the held-out images of snapshot {report.snapshot[:16]}")
+    out.print(f"mAP50-95 on the held-out images of {report.snapshot[:16]}")
     show_table(out, fields, rows, MEANING)
     fewer, more = len(list_fixed(comparison.mistakes)), len(list_broken(comparison.mistakes))
     out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}")

@@ -1,10 +1,13 @@
 """Measuring real weights, which know one class, `item`."""
 
+import json
 from dataclasses import astuple
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from loop.cli.tree import app
 from loop.datasets.yolo_format import read_lines
 from loop.gate.evaluate import FLOOR, evaluate
 from loop.gate.parity import compare_precision
@@ -14,6 +17,7 @@ from loop.vision.image_files import read_prepared
 from loop.vision.tiling.tiles import Framing
 from loop.vision.ultralytics_detector import UltralyticsDetector
 from scripts.demo import project, scenes
+from tests.elsewhere import loop_elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +175,22 @@ def test_latencies_are_measured_of_both(harder):
 def _moved(box, rng):
     off = rng.uniform(0, 0.3) * (box.x1 - box.x0)
     return Box(box.x0 + off, box.y0, box.x1 + off, box.y1).clip()
+
+
+def test_two_files_of_weights_are_compared_without_records_also_where_there_is_no_posix(composed, tmp_path):
+    data = project.write_dataset(tmp_path / "data", ["item"], composed)
+    weights, home = scenes.WARM_START, tmp_path / "home"
+
+    status, printed, said = loop_elsewhere(home, "models", "compare", weights, weights, "--data", data, "--json")
+
+    assert status == 0, said
+    overall = json.loads(printed)["comparison"]["overall"]
+    assert overall["champion"] == overall["candidate"] > 0.3
+    assert overall["low"] == overall["high"] == 0
+    assert not (home / "loop.sqlite3").exists()
+
+
+def test_a_comparison_is_of_versions_or_of_files():
+    ended = CliRunner().invoke(app, ["models", "compare", "a.pt", "b.pt"])
+
+    assert str(ended.exception) == "models compare: expected --project or --data, found 'neither'"
