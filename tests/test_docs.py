@@ -78,5 +78,12 @@ def test_every_setting_that_is_named_exists(page):
     assert named - set(Settings.variables().values()) == set()
 
 
+def test_every_page_of_docs_stands_in_the_navigation_of_the_site():
+    named = re.findall(r"^ +- ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    others = ["index.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+
+    assert sorted(named) == sorted([path.name for path in (ROOT / "docs").glob("*.md")] + others)
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
