@@ -2,7 +2,7 @@
 .PHONY: setup demo test test-unit test-long test-chaos bench soak check docs lock sbom audit
 
 # The first of these that is here; another one by `make PYTHON=…`.
-PYTHON ?= $(firstword $(shell for name in python3.11 python3.12 python3.13 python3; do command -v $$name; done))
+PYTHON ?= $(firstword $(shell for name in python3.11 python3.12 python3.13 python3; do command -v $$name; done; true))
 VENV := .venv/bin
 
 setup:
