@@ -195,4 +195,4 @@ def test_two_files_of_weights_are_compared_without_records_also_where_there_is_n
 def test_a_comparison_is_of_versions_or_of_files():
     ended = CliRunner().invoke(app, ["models", "compare", "a.pt", "b.pt"])
 
-    assert str(ended.exception) == "models compare: expected --project or --data, found 'neither'"
+    assert str(ended.exception) == "models compare: expected --project or --data, found neither"
