@@ -177,7 +177,9 @@ def _moved(box, rng):
     return Box(box.x0 + off, box.y0, box.x1 + off, box.y1).clip()
 
 
-def test_two_files_of_weights_are_compared_without_records_also_where_there_is_no_posix(composed, tmp_path, monkeypatch):
+def test_two_files_of_weights_are_compared_without_records_also_where_there_is_no_posix(
+    composed, tmp_path, monkeypatch
+):
     monkeypatch.setenv("LOOP_IMAGE_SIZE", "128")  # as the truth was made
     data = project.write_dataset(tmp_path / "data", ["item"], composed)
     weights, home = scenes.WARM_START, tmp_path / "home"
