@@ -21,7 +21,7 @@ import loop.taxonomy.run
 import loop.training.retrain
 from loop.crops.find_suspects import look
 from loop.discovery import discover as discovery
-from loop.discovery.clustering import ClusterPolicy
+from loop.discovery.cluster_policy import ClusterPolicy
 from loop.errors import LoopError, UpstreamError
 from loop.failures import Fault, attempt
 from loop.installation.prompting.follow_labels import follow_labels

@@ -12,11 +12,8 @@ from loop.cli.grid import Field, show_table
 from loop.cli.messages import narrate
 from loop.cli.options import ProjectId, Why, open_rooms, out
 from loop.cli.terminal.completion import complete_clusters
-from loop.discovery import decide as clusters
+from loop.discovery.cluster_policy import ClusterPolicy, Method
 from loop.discovery.cluster_record import ClusterRecord, ClusterState
-from loop.discovery.clustering import ClusterPolicy, Method
-from loop.discovery.pictures import describe
-from loop.discovery.undo import undo
 from loop.storage.storable import LARGEST_ID
 
 app = typer.Typer()
@@ -80,6 +77,8 @@ def list_clusters(
 @clusters_group.command()
 def show(cluster: ClusterId, project: ProjectId) -> ClusterRecord:
     """Show a cluster: its suggested name, its contact sheet, its members."""
+    from loop.discovery.pictures import describe
+
     rooms = open_rooms(project)
     record = rooms.discovery.clusters.find(project, cluster)
     details = record.cluster
@@ -109,11 +108,13 @@ def promote(
     parent: Annotated[str | None, typer.Option("--parent", help="The parent node of a new category.")] = None,
 ) -> Done:
     """Make one category of clusters: a taxonomy node, references, a label and a view of the tasks."""
+    from loop.discovery.decide import promote as promote_cluster
+
     rooms = open_rooms(project)
     # every cluster is looked up before the first is promoted
     ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
     with narrate(f"project {project}: promoting"):
-        lines = [line for each in ids for line in clusters.promote(rooms.discovery, project, each, name, parent)]
+        lines = [line for each in ids for line in promote_cluster(rooms.discovery, project, each, name, parent)]
     then = (
         "new predictions have the category as soon as its references are made, within minutes",
         f"loop taxonomy reapply --project {project} --dry-run shows which boxes that are stored would get it",
@@ -128,9 +129,11 @@ def dismiss(chosen: ClusterIds, project: ProjectId) -> Done:
 
     Later clusters that mostly consist of their members stay hidden too.
     """
+    from loop.discovery.decide import dismiss as dismiss_cluster
+
     rooms = open_rooms(project)
     ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
-    lines = [clusters.dismiss(rooms.discovery, project, cluster) for cluster in ids]
+    lines = [dismiss_cluster(rooms.discovery, project, cluster) for cluster in ids]
     return done(*lines, project=project, clusters=ids)
 
 
@@ -142,6 +145,8 @@ def undo_decision(chosen: ClusterIds, project: ProjectId, why: Why = "undone by 
     What a promotion added goes: references, label, node and view. A label
     that reviews have stays, with its node: no review changes.
     """
+    from loop.discovery.undo import undo
+
     rooms = open_rooms(project)
     ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
     lines = [line for cluster in ids for line in undo(rooms.discovery, project, cluster, why)]

@@ -78,7 +78,7 @@ def print_json_text(text: str) -> None:
 def print_for_all(value: Any) -> None:
     """Print for a person what `--json` prints as well."""
     if not out.quiet:
-        print_json(as_plain(value))
+        print_json(value, default=str)
 
 
 def print_text(text: str) -> None:

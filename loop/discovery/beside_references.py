@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from loop.discovery.clustering import Clustering, ClusterPolicy, VectorCluster, cluster
+from loop.discovery.cluster_policy import ClusterPolicy
+from loop.discovery.clustering import Clustering, VectorCluster, cluster
 from loop.discovery.neighbour_graph import NOISE, Vectors
 
 LEAST = 50  # least number of references in the clustering, if that many exist

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from loop.discovery.beside_references import cluster_beside
-from loop.discovery.clustering import ClusterPolicy, cluster
+from loop.discovery.cluster_policy import ClusterPolicy
+from loop.discovery.clustering import cluster
 from loop.discovery.gather import UnknownBoxes, gather, read_references
 from loop.discovery.hints import find_likely_members, make_cluster_id, make_hint
 from loop.discovery.neighbour_graph import NOISE

@@ -55,8 +55,8 @@ def status(installation: InstallationRoom) -> Status:
     with ThreadPoolExecutor(len(places)) as pool:  # while they are asked, the records and Redis are read
         asked = [pool.submit(answers) for answers in (studio.answers, backend.answers, milvus.answers)]
         queues, restarted, lines = _queues(installation), _restarted(installation), list[str]()
-        for event, error in installation.reviews.events.last():
-            state = f"set aside: {error}" if error else "received"
+        for event in installation.reviews.events.last():
+            state = f"set aside: {event.error}" if event.error else "received"
             lines.append(f"{event.received_at:%Y-%m-%d %H:%M:%S} project {event.project_id} {event.action}: {state}")
         projects = [read_project(installation, project) for project in installation.studio.projects.all()]
         answers = [_answer(answer.result()) for answer in asked]

@@ -97,7 +97,7 @@ class JobList(ProgressNotes):
         with answering():
             try:
                 return Job.fetch(job_id, connection=self._redis)
-            except NoSuchJobError:
+            except (NoSuchJobError, ValueError):  # no id of RQ has such characters
                 return None
 
 

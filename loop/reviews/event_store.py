@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -48,6 +48,16 @@ class SetAsideEvent:
 
     event: ReceivedEvent
     error: str
+
+
+class EventHead(NamedTuple):
+    """An event without its payload, with the reason if it could not be processed completely."""
+
+    id: int
+    project_id: int
+    action: str
+    received_at: datetime
+    error: str | None
 
 
 class EventStore:
@@ -193,11 +203,12 @@ class EventStore:
         with self._engine.begin() as connection:
             return connection.execute(events.update().where(*conditions).values(values)).rowcount
 
-    def last(self, count: int = 5) -> list[tuple[ReceivedEvent, str | None]]:
-        """Return the newest events, newest first, each with its error."""
-        query = sa.select(events).order_by(events.c.id.desc()).limit(count)
+    def last(self, count: int = 5) -> list[EventHead]:
+        """Return the newest events, newest first, without their payload, which may be large."""
+        columns = (events.c[name] for name in EventHead._fields)
+        query = sa.select(*columns).order_by(events.c.id.desc()).limit(count)
         with self._engine.connect() as connection:
-            return [(_read(row), row.error) for row in connection.execute(query)]
+            return [EventHead(*row) for row in connection.execute(query)]
 
 
 def _arrive(project_id: int, action: str, payload: Mapping[str, Any]) -> ArrivedEvent:

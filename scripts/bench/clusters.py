@@ -21,7 +21,8 @@ from sklearn.manifold import trustworthiness
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from loop.discovery.clustering import ClusterPolicy, cluster
+from loop.discovery.cluster_policy import ClusterPolicy
+from loop.discovery.clustering import cluster
 from loop.discovery.drawings import lay_out
 from loop.discovery.neighbour_graph import NOISE, Labels, Vectors
 from scripts.bench.figures import BenchReport, Goal, Measurement, spread

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import adjusted_rand_score
 
-from loop.discovery.clustering import Clustering, ClusterPolicy, Method, cluster
+from loop.discovery.cluster_policy import ClusterPolicy, Method
+from loop.discovery.clustering import Clustering, cluster
 from loop.discovery.hints import find_likely_members
 from loop.discovery.neighbour_graph import NOISE, Vectors
 from loop.taxonomy.calibration import calibrate_nodes, without_group

@@ -29,7 +29,7 @@ def commands(group=None, path=()):
 
 def calls(command, paths):
     """Lines of arguments: what a command needs, and one parameter hostile at a time."""
-    for hostile in command.params:
+    for hostile in (one for one in command.params if "--follow" not in one.opts):  # it goes on until it is stopped
         kind = hostile.type_descriptor.annotation if hasattr(hostile, "type_descriptor") else bool
         for text in (str(path) for path in paths) if kind is Path else TEXTS.get(kind, TEXTS[str]):
             values = {one.name: _good(one, paths) for one in command.params if one.required or one.name == "project"}

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from loop.discovery.cluster_policy import ClusterPolicy
 from loop.discovery.cluster_record import ClusterState
-from loop.discovery.clustering import ClusterPolicy
 from loop.discovery.decide import promote
 from loop.discovery.gather import gather
 from loop.discovery.hints import make_cluster_id

@@ -5,7 +5,8 @@ import pytest
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
-from loop.discovery.clustering import ClusterPolicy, Method, attach_noise, cluster, merge_clusters, reduce_dimensions
+from loop.discovery.cluster_policy import ClusterPolicy, Method
+from loop.discovery.clustering import attach_noise, cluster, merge_clusters, reduce_dimensions
 from loop.discovery.hints import find_likely_members, make_cluster_id, make_hint, node_means
 from loop.discovery.neighbour_graph import NOISE, build_graph, connect_pieces
 from loop.discovery.tracking import is_dismissed

@@ -2,8 +2,8 @@
 
 import pytest
 
+from loop.discovery.cluster_policy import ClusterPolicy, Method
 from loop.discovery.cluster_record import ClusterState
-from loop.discovery.clustering import ClusterPolicy, Method
 from loop.discovery.decide import dismiss
 from loop.discovery.discover import discover
 from loop.references.index import index

@@ -65,7 +65,7 @@ def test_an_event_of_another_project_than_its_hooks_is_refused(rooms):
     take(rooms, created(ls_region(), project=2), {"action": "PROJECT_UPDATED", "project": {"id": 2, "title": "x"}})
 
     assert not rooms.reviews.store.find_counted(2)
-    assert all(error for _, error in rooms.reviews.events.last())
+    assert all(event.error for event in rooms.reviews.events.last())
 
 
 def test_an_edited_review_is_judged_anew(rooms):
@@ -140,7 +140,7 @@ def test_an_event_that_cannot_be_read_is_kept_with_its_error_and_holds_nobody_up
 
     assert list(rooms.reviews.store.find_counted(1)) == [1]
     assert not rooms.reviews.events.pending(1)
-    assert sum(error is not None for _, error in rooms.reviews.events.last()) == 1
+    assert sum(event.error is not None for event in rooms.reviews.events.last()) == 1
 
 
 def test_enough_new_reviews_ask_for_one_training(rooms):

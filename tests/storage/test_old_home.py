@@ -64,13 +64,16 @@ def run(home, command):
     return done.stdout.replace(str(home), "HOME")
 
 
+NO_ROWS = ("version ", "id ", "persistence:", "next:")
+
+
 def read(output):
-    """JSON, JSON lines, or the words of a text; the header of a table may be reworded."""
+    """JSON, JSON lines, or the words of a text; what stands around the rows of a table may be reworded."""
     with suppress(ValueError):
         return json.loads(output)
     with suppress(ValueError):
         return [json.loads(line) for line in output.splitlines()]
-    return [line.split() for line in output.splitlines() if not line.startswith(("version ", "id "))]
+    return [line.split() for line in output.splitlines() if not line.startswith(NO_ROWS)]
 
 
 def without_additions(new, old):
