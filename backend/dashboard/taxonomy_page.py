@@ -32,10 +32,11 @@ def taxonomy(project: Project) -> Answer:
 def check_taxonomy(project: Project) -> Answer:
     """Show the errors of a file, or what it would change; nothing is changed."""
     try:
-        checked = check_file(rooms().taxonomies, project.id, _content(), TRIED_TASKS)
+        content = _content()
+        checked = check_file(rooms().taxonomies, project.id, content, TRIED_TASKS)
     except PayloadError as error:
         return go_back("taxonomy", str(error), is_error=True, project_id=project.id)
-    return _show(project, checked, form()["content"])
+    return _show(project, checked, content)
 
 
 @project_page("taxonomy/apply", methods=["POST"])
@@ -98,7 +99,7 @@ def _show(project: Project, checked: CheckedFile | None = None, content: str = "
 
 def _content() -> str:
     """Return the file in the form. Raises PayloadError."""
-    content = form().get("content", "")
+    content = form().get("content", "").replace("\r\n", "\n")  # a browser sends these line breaks
     if len(content) > LONGEST_FILE:
         raise PayloadError("taxonomy", f"at most {LONGEST_FILE} characters here", f"{len(content)} characters")
     if not is_text(content):

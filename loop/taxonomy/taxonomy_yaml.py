@@ -67,10 +67,15 @@ _TaxonomyDumper.add_representer(str, _represent_text)
 
 
 def write(taxonomy: Taxonomy) -> str:
-    """Write a taxonomy for `read`, without empty fields; comments are lost."""
+    """Write a taxonomy for `read`, in printable characters, without empty fields; comments are lost."""
     if not taxonomy.nodes:
         return "nodes: []\n"
-    return "nodes:\n" + "".join(map(_write_node, taxonomy.nodes))
+    return _escape("nodes:\n" + "".join(map(_write_node, taxonomy.nodes)))
+
+
+def _escape(text: str) -> str:
+    """Write unprintable characters, which all stand in double quotes, by their numbers: no page eats them then."""
+    return "".join(each if each.isprintable() or each == "\n" else f"\\U{ord(each):08X}" for each in text)
 
 
 class _NodeReader:

@@ -111,6 +111,13 @@ def test_the_command_prints_every_error_with_the_file(tmp_path):
     assert all(line.startswith(f"loop: {file}: node ") for line in lines), lines
 
 
+def test_a_written_taxonomy_is_printable_whatever_its_names_have():
+    taxonomy = Taxonomy((Node("a", "x\u202ey\u200b\U000e0041"),))
+
+    assert write(taxonomy).replace("\n", "").isprintable()
+    assert read(write(taxonomy)) == taxonomy
+
+
 names = (
     st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
     .map(str.strip)

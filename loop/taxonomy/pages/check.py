@@ -14,13 +14,14 @@ from loop.taxonomy.taxonomy import Taxonomy
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
     """
-    The *errors* of a taxonomy file, or its *version* and what it changes.
+    The *errors* of a taxonomy file, or its *content* as `taxonomy_yaml.write` writes it and what it changes.
 
     *unused* are labels that the label config does not have. Of *tried* detections, *trials* would match otherwise;
     *untried* says why none were tried.
     """
 
     errors: tuple[str, ...] = ()
+    content: str = ""
     diff: TaxonomyDiff | None = None
     version: str = ""
     unused: tuple[str, ...] = ()
@@ -38,10 +39,10 @@ def check_file(taxonomies: TaxonomyRoom, project_id: int, content: str, tasks: i
     current = taxonomies.store.current(project_id) or Taxonomy()
     labels = taxonomies.studio.projects.get(project_id).config().label_names
     unused = tuple(sorted(set(new.node_of_label) - set(labels)))
-    diff = compare(current, new)
+    diff, written = compare(current, new), taxonomy_yaml.write(new)
     try:
         trials = manage.try_taxonomy(taxonomies, project_id, new, tasks)
     except (PayloadError, UpstreamError) as error:
-        return CheckedFile((), diff, new.version, unused, untried=str(error))
+        return CheckedFile((), written, diff, new.version, unused, untried=str(error))
     changed = tuple(each for each in trials if (each.before.node if each.before else None) != each.after.node)
-    return CheckedFile((), diff, new.version, unused, len(trials), changed)
+    return CheckedFile((), written, diff, new.version, unused, len(trials), changed)

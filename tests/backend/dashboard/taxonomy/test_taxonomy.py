@@ -1,5 +1,6 @@
 """The page of a taxonomy, and what people do on it, without a browser."""
 
+import html
 import re
 from dataclasses import replace
 
@@ -60,11 +61,12 @@ def test_all_errors_of_a_file_are_shown_at_once_and_the_text_stays(rooms, operat
 
 
 def test_a_file_is_checked_then_applied_with_a_reason(rooms, operator):
-    new = Taxonomy((*TREE.nodes[:2], Node("bus", "", "thing")))
+    new = Taxonomy((*TREE.nodes[:2], Node("bus", HOSTILE, "thing")))
     content = taxonomy_yaml.write(new)
 
-    checked = post(operator, "check", content=content).text
-    messages = send(operator, "apply", content=content, version=TREE.version, why="no evil")
+    checked = post(operator, "check", content=content.replace("\n", "\r\n")).text
+    hidden = html.unescape(re.search(r'name="content" value="([^"]+)"', checked)[1])
+    messages = send(operator, "apply", content=hidden, version=TREE.version, why="no evil")
 
     assert "thing / bus" in checked
     assert "It was tried on no detections" in checked
