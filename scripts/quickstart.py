@@ -20,7 +20,7 @@ from scripts.demo import project, scenes
 from scripts.demo.label_studio import free_port, running
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "quickstart.md"
-BLOCK = re.compile(r"```console\n\$ (?P<command>loop .+)\n(?P<output>[^`]*)```")
+BLOCK = re.compile(r"^```console\n\$ (?P<command>loop [^\n]+)\n(?P<output>.*?)^```", re.MULTILINE | re.DOTALL)
 IMAGES = 12
 READY_SECONDS = 120
 
@@ -30,15 +30,28 @@ def fill(page: str, environment: dict[str, str], names: dict[str, str]) -> str:
     loop = str(Path(sys.executable).parent / "loop")
 
     def run(block: re.Match[str]) -> str:
+        _settle(loop, environment)
         command = [loop, *block["command"].split()[1:]]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        printed = ended.stdout + ended.stderr
+        if ended.returncode:
+            raise RuntimeError(f"{block['command']}: {ended.stdout}{ended.stderr}")
+        printed = ended.stdout  # progress goes to stderr
         for text, name in names.items():
             printed = printed.replace(text, name)
         lines = "\n".join(line.rstrip() for line in printed.strip().splitlines())
         return f"```console\n$ {block['command']}\n{lines}\n```"
 
     return BLOCK.sub(run, page)
+
+
+def _settle(loop: str, environment: dict[str, str]) -> None:
+    """Wait until no part starts and no job predicts, so that the outputs do not depend on the moment."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        status = subprocess.run([loop, "status"], env=environment, capture_output=True, text=True, check=False).stdout
+        if not any(word in status for word in ("is starting", "under way")):
+            return
+        time.sleep(1)
 
 
 def play(page: str) -> str:

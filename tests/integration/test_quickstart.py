@@ -18,4 +18,5 @@ def shape(page):
 def test_the_page_shows_what_the_commands_print():
     page = quickstart.PAGE.read_text()
 
+    assert len(shape(page)) == 3
     assert shape(quickstart.play(page)) == shape(page)
