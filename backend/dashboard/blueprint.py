@@ -31,7 +31,7 @@ dashboard = Blueprint(
     static_folder="static",
     static_url_path="/static",
 )
-OF_PROJECTS = (*("Overview", "Queue", "Crops", "Learning curve", "Models", "Rates", "Clusters", "Taxonomy"),)
+OF_PROJECTS = ("Overview", "Queue", "Crops", "Learning curve", "Models", "Rates", "Clusters", "Taxonomy")
 OF_INSTALLATION = ("Projects", "Jobs", "Doctor", "Events", "Audit trail")
 
 
@@ -43,7 +43,7 @@ class NavigationEntry:
     endpoint: str
 
 
-_ENTRIES: dict[str, NavigationEntry] = {}
+ENTRIES: dict[str, NavigationEntry] = {}
 
 
 def page(path: str, *, entry: str = "", methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
@@ -52,7 +52,7 @@ def page(path: str, *, entry: str = "", methods: Sequence[str] = ("GET",)) -> Ca
     def register(view: View) -> View:
         dashboard.add_url_rule(f"/{path}", view.__name__, view, methods=methods)
         if entry:
-            _ENTRIES[entry] = NavigationEntry(entry, f"dashboard.{view.__name__}")
+            ENTRIES[entry] = NavigationEntry(entry, f"dashboard.{view.__name__}")
         return view
 
     return register
@@ -128,4 +128,4 @@ def _protect(response: Response) -> Response:
 
 
 def _entries(order: Sequence[str]) -> list[NavigationEntry]:
-    return [_ENTRIES[title] for title in order if title in _ENTRIES]
+    return [ENTRIES[title] for title in order if title in ENTRIES]

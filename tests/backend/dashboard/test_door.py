@@ -10,7 +10,7 @@ import pytest
 from backend import access, session
 from backend.app import create_app
 from backend.dashboard import csrf
-from backend.dashboard.blueprint import dashboard
+from backend.dashboard.blueprint import ENTRIES, OF_INSTALLATION, OF_PROJECTS, dashboard
 from loop.access.logins import Logins
 from loop.settings import Settings
 from tests.backend.builders import AUTH, VERDICTS
@@ -214,6 +214,11 @@ def test_every_action_is_a_post_and_every_page_a_get(filled):
     assert all(each in ({"GET"}, {"POST"}, {"GET", "POST"}) for each in methods)
     assert sum(each == {"GET", "POST"} for each in methods) == 1  # to sign in
     assert dashboard.url_prefix == "/loop"
+
+
+def test_every_entry_has_its_place_in_the_navigation(filled):
+    assert set(ENTRIES) <= {*OF_PROJECTS, *OF_INSTALLATION}
+    assert {"Overview", "Jobs", "Doctor", "Events", "Audit trail"} <= set(ENTRIES)
 
 
 def test_the_package_ships_templates_and_static_files():
