@@ -1,9 +1,8 @@
-"""Commands on jobs, on events that are set aside, and on the deliveries of notices."""
+"""Commands on events that are set aside, and on the deliveries of notices."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -11,10 +10,6 @@ import typer
 from loop.cli.answers.command import Done, Secret, done
 from loop.cli.grid import Field, show_table
 from loop.cli.options import Most, OneProject, ProjectId, open_rooms, out, print_text
-from loop.errors import PayloadError, UpstreamError
-from loop.installation.watching import events
-from loop.installation.watching.jobs import JobsReport, WatchedJob, cancel_job, list_jobs, read_job
-from loop.installation.watching.logs import LogEntry, read_log_end
 from loop.notices import Delivery, DeliveryState
 from loop.reviews.event_store import SetAsideEvent
 from loop.secrecy import redact
@@ -65,6 +60,8 @@ def list_events(
 @events_group.command("retry")
 def retry_events(project: ProjectId, ids: Ids = None) -> Done:
     """Process events that are set aside again, for example after an upgrade or a repair."""
+    from loop.installation.watching import events
+
     line = events.retry_events(open_rooms().installation, project, ids or ())
     return done(line, project=project)
 
@@ -76,6 +73,8 @@ def dismiss_events(project: ProjectId, ids: Ids = None) -> Done:
 
     They stay in the log, and no check reports them any more.
     """
+    from loop.installation.watching import events
+
     line = events.dismiss_events(open_rooms().installation, project, ids or ())
     then = f"loop sync --project {project} records reviews that they reported, if they can be read"
     return done(line, then=then, project=project)
@@ -127,6 +126,8 @@ def retry_deliveries(notice: Annotated[str, typer.Argument(help="The id of a not
 
     Attempts are counted from zero.
     """
+    from loop.installation.watching import events
+
     line = events.retry_delivery(open_rooms().installation, notice)
     return done(line, then="`loop deliveries --failed` shows those that fail again", notice=notice)
 
@@ -180,66 +181,3 @@ def _delivery_json(delivery: Delivery) -> dict[str, Any]:
         "status": delivery.status,
         "error": delivery.error,
     }
-
-
-jobs_group = typer.Typer(no_args_is_help=True, help="Jobs that run, wait or failed, with their progress.")
-app.add_typer(jobs_group, name="jobs")
-JobId = Annotated[str, typer.Argument(metavar="ID", help="The id of a job; see `loop jobs list`.")]
-JobRecord = Annotated[dict[str, Any], "The job, from `id` to `error`, and the `log` of its worker."]
-JOB_FIELDS = (
-    Field("id"),
-    Field("state"),
-    Field("queue", rank=3),
-    Field("since", rank=2),
-    Field("progress", rank=1, folds=True),
-)
-
-
-@jobs_group.command("list")
-def list_all(project: OneProject = None) -> JobsReport:
-    """List the jobs: those that run with their progress, those that wait, those that failed in the last day."""
-    report = list_jobs(open_rooms(project).installation, project)
-    if report.trouble:
-        raise UpstreamError(report.trouble)
-    if report.jobs:
-        show_table(out, JOB_FIELDS, [_job_row(job) for job in report.jobs])
-    else:
-        out.print("no job runs, waits or failed")
-    return report
-
-
-@jobs_group.command("show")
-def show_one(job: JobId) -> JobRecord:
-    """Show a job, the trace of its error, and the last lines of its worker's log."""
-    installation = open_rooms().installation
-    found = read_job(installation, job)
-    if found is None:
-        raise PayloadError("ID", "the id of a job that runs, waits or failed; see `loop jobs list`", job)
-    since = found.started_at.isoformat() if found.started_at else ""
-    entries = read_log_end(installation.machine.home, found.worker.split(".")[0], since=since) if since else []
-    for name, value in asdict(found).items():
-        if value not in (None, "") and name not in ("share", "error"):
-            out.print(f"{name:<12} {value}")
-    for line in (*found.error.splitlines(), *(line for entry in entries for line in _as_lines(entry))):
-        out.print(line)
-    return {**asdict(found), "log": entries}
-
-
-@jobs_group.command("cancel")
-def cancel_one(job: JobId) -> Done:
-    """
-    Cancel a job: a training stops by itself, any other that runs is killed.
-
-    Nothing is lost by it. Work that is still due, such as the predictions of
-    open tasks, is asked for again within ten seconds.
-    """
-    return done(cancel_job(open_rooms().installation, job), job=job)
-
-
-def _job_row(job: WatchedJob) -> tuple[str, ...]:
-    since = job.started_at or job.asked_at
-    return job.id, job.state.value, job.queue, f"{since:%Y-%m-%d %H:%M:%S}" if since else "", job.line
-
-
-def _as_lines(entry: LogEntry) -> list[str]:
-    return [f"{entry.at[:19]} {entry.level:<7} {entry.message}", *entry.trace.splitlines()]

@@ -47,7 +47,7 @@ TOP = {  # by what a person wants to do: commands, each with its file in loop/cl
             "Check the installation and print findings with advice.",
         ),
         "queue": ("look.boxes", "List the next tasks in the order in which Label Studio serves them, and why."),
-        "jobs": ("events", "Jobs that run, wait or failed, with their progress."),
+        "jobs": ("watch.jobs", "Jobs that run, wait or failed, with their progress."),
         "logs": ("watch.logs", "Show the logs of the parts of `loop up`, oldest line first."),
         "dashboard": (
             "tokens",
