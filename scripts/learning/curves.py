@@ -26,11 +26,13 @@ class Between:
         return f"{self.mean:.{digits}f} ({interval})"
 
 
-def area(labelled: Sequence[float], values: Sequence[float]) -> float:
-    """Return the mean height of a curve from its first to its last point, by trapezoids."""
-    if len(labelled) < 2:
+def area(labelled: Sequence[float], values: Sequence[float], end: float) -> float:
+    """Return the mean height of a curve from its first point to an *end* at most as far as its last, by trapezoids."""
+    if end <= labelled[0]:
         return values[0]
-    return float(np.trapezoid(values, labelled)) / (labelled[-1] - labelled[0])
+    inside = [(along, up) for along, up in zip(labelled, values, strict=True) if along < end]
+    along, up = [*(at for at, _ in inside), end], [*(value for _, value in inside), np.interp(end, labelled, values)]
+    return float(np.trapezoid(up, along)) / (end - labelled[0])
 
 
 def labels_needed(labelled: Sequence[float], values: Sequence[float], wanted: float) -> float | None:

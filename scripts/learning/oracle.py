@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,17 +30,18 @@ def review_some(project: StudyProject, truth: Mapping[int, Scene], count: int) -
 
 
 def _review(project: StudyProject, task: StoredTask, scene: Scene) -> None:
-    shown = next(iter(task.predictions), None)
+    began, shown = time.monotonic(), next(iter(task.predictions), None)
+    result = correct([dict(region) for region in shown.result] if shown else [], scene.objects, scene.image.size)
     now = datetime.now(UTC).isoformat()
     annotation = {
-        "result": correct([dict(region) for region in shown.result] if shown else [], scene.objects, scene.image.size),
+        "result": result,
         "parent_prediction": shown.id if shown else None,
         "was_cancelled": False,
         "ground_truth": False,
         "created_at": now,
         "updated_at": now,
         "completed_by": 1,
-        "lead_time": None,
+        "lead_time": time.monotonic() - began,  # without one, a review with nothing in it is one that nobody made
         "unique_id": "",
     }
     event = project.studio.annotate(task, annotation)

@@ -15,7 +15,7 @@ from scripts.bench.figures import machine
 from scripts.learning.curves import Between
 from scripts.learning.drawing import draw_curves
 from scripts.learning.plan import RunResult
-from scripts.learning.summary import SHARES, OrderSummary, summarise
+from scripts.learning.summary import AXES, SHARES, OrderSummary, summarise
 
 FOLDER = FIGURES / "learning"
 PAGE = FIGURES.parent / "learning.md"
@@ -77,15 +77,16 @@ def _write_study(study: Mapping[str, Any]) -> Iterator[str]:
 
 def _write_table(orders: Sequence[OrderSummary]) -> Iterator[str]:
     shares = [f"images for {share:.0%} of the full mAP50-95" for share in SHARES]
-    columns = ["order", "seeds", "last mAP50-95", "area under the curve", "area less random's", *shares]
-    columns += ["edits an image by round", "boxes an image"]
+    gains = [f"area less random's, by {axis}" for axis in AXES]
+    columns = ["order", "seeds", "last mAP50-95", "area under the curve", *gains, *shares]
+    columns += ["edits an image by round", "without suggestions"]
     yield f"| {' | '.join(columns)} |"
     yield "|" + "---|" * len(columns)
     for order in orders:
         needed = [_write_needed(*order.needed[share], order.seeds) for share in SHARES]
         edits = ", ".join(f"{edits:.1f}" for edits in order.edits)
-        gain = order.gain.text() if order.gain else ""
-        cells = [order.order, str(order.seeds), order.last.text(), order.area.text(), gain, *needed, edits]
+        gains = [order.gains[axis].text() if axis in order.gains else "" for axis in AXES]
+        cells = [order.order, str(order.seeds), order.last.text(), order.areas["images"].text(), *gains, *needed, edits]
         yield f"| {' | '.join([*cells, f'{order.without:.1f}'])} |"
 
 

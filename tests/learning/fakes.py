@@ -108,3 +108,25 @@ def make_lab():
         held_out=lambda count: draw_scenes("held", count),
     )
     return Lab({"composed": data}, Learners(), train_in_no_time, {"LOOP_EMBEDDER": "none"})
+
+
+class Clumsy(Learner):
+    """Moves the box of the first place, takes the label of the second for the other, and sees one where none is."""
+
+    def look(self, image, floor, *, is_multi_label=False):
+        seen = super().look(image, floor)
+        at = {tuple(box[:2]): number for number, box in enumerate(seen.box)}
+        box, class_id = seen.box.copy(), seen.class_id.copy()
+        if (first := at.get(PLACES[0])) is not None:
+            box[first, [0, 2]] += 0.05  # an IoU of two thirds
+        if (second := at.get(PLACES[1])) is not None:
+            class_id[second] = 1 - class_id[second]
+        nowhere = np.array([[0.3, 0.46, 0.37, 0.54]])
+        return RawDetections(np.concatenate([box, nowhere]), np.append(class_id, 0), np.append(seen.confidence, 0.3))
+
+
+class ClumsyLearners(Learners):
+    """Detectors that make each kind of mistake."""
+
+    def load(self, weights, framing=None):
+        return Clumsy(6)

@@ -8,8 +8,9 @@ import pytest
 from scripts.learning import acquisition, page
 from scripts.learning.plan import RunPlan, RunResult
 from scripts.learning.replay import replay
+from scripts.learning.studio import PROJECT
 from tests.fakes import Killed
-from tests.learning.fakes import make_lab, train_in_no_time
+from tests.learning.fakes import ClumsyLearners, make_lab, train_in_no_time
 
 PLAN = RunPlan("composed", "product", 1, 3, 12, 42, 14, 1)
 
@@ -115,3 +116,22 @@ def test_an_order_that_is_none_is_refused(capsys):
         acquisition.main(["--orders", "random,best"])
 
     assert "best: expected full, product" in capsys.readouterr().err
+
+
+def test_each_kind_of_work_is_counted_by_the_verdicts():
+    counted = []
+
+    def train(project, training):
+        counted.append(project.rooms.reviews.store.new_since(PROJECT, None))
+        train_in_no_time(project, training)
+
+    lab = replace(make_lab(), detectors=ClumsyLearners(), prepare=train)
+    _, second = replay(replace(PLAN, rounds=2, size=14, pool=28), lab=lab, note=lambda _: None).rounds
+
+    assert counted == [14, 28]  # reviews of empty images count
+    work = second.work
+    assert work["deleted"] == work["image"] == 14  # on empty images too
+    assert work["moved"] > 0
+    assert work["relabelled"] > 0
+    assert work["left"] + work["moved"] + work["relabelled"] + work["drawn"] == second.drawn_without
+    assert work["drawn"] == 0

@@ -9,16 +9,20 @@ from scripts.learning.curves import area, labels_needed, mean_over_seeds
 values = st.lists(st.floats(0, 1), min_size=1, max_size=8)
 
 
-@given(values)
-def test_the_area_is_a_mean_height(heights):
+@given(values, st.floats(0, 100))
+def test_the_area_is_a_mean_height(heights, end):
     labelled = [10.0 * number for number in range(1, len(heights) + 1)]
 
-    assert min(heights) - 1e-9 <= area(labelled, heights) <= max(heights) + 1e-9
+    assert min(heights) - 1e-9 <= area(labelled, heights, min(end, labelled[-1])) <= max(heights) + 1e-9
 
 
 def test_a_curve_that_rises_early_has_the_larger_area():
-    assert area([0, 10, 20], [0.0, 0.5, 0.6]) > area([0, 10, 20], [0.0, 0.2, 0.6])
-    assert area([0, 10, 30], [0.0, 1.0, 1.0]) == pytest.approx((5 + 20) / 30)
+    assert area([0, 10, 20], [0.0, 0.5, 0.6], 20) > area([0, 10, 20], [0.0, 0.2, 0.6], 20)
+    assert area([0, 10, 30], [0.0, 1.0, 1.0], 30) == pytest.approx((5 + 20) / 30)
+
+
+def test_a_curve_is_cut_at_an_end_between_two_points():
+    assert area([0, 10], [0.0, 1.0], 5) == pytest.approx(0.25)
 
 
 def test_labels_are_read_between_two_points_of_the_curve():
