@@ -54,4 +54,5 @@ class Rooms:
         """Close all connections."""
         for connected in (self.vision.images, self.studio.client, self.queue, self.references.milvus):
             connected.close()
+        self.reviews.events.engine.dispose()
         self.engine.dispose()

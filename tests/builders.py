@@ -138,11 +138,16 @@ def list_open(folder):
 
 
 def read_rows(rooms, table):
-    with rooms.engine.connect() as connection:
+    with engine_of(rooms, table).connect() as connection:
         return connection.execute(sa.select(table)).all()
 
 
 def set_all(rooms, table, **values):
     """Set the same values in every row of a table."""
-    with rooms.engine.begin() as connection:
+    with engine_of(rooms, table).begin() as connection:
         connection.execute(table.update().values(values))
+
+
+def engine_of(rooms, table):
+    """On SQLite, events stand in a file of their own."""
+    return rooms.reviews.events.engine if table.name == "events" else rooms.engine

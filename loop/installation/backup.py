@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from loop.datasets.snapshot_store import IMAGES
 from loop.errors import PayloadError
 from loop.installation.upkeep.file_place import name_copy
-from loop.storage.database import copy_records, read_column
+from loop.storage.database import copy_records, find_file, name_events, read_column
 from loop.storage.file_store import FileStore
 from loop.storage.files import PREFIX, scratch_folder, sha256_of
 from loop.storage.home_folder import make_home
@@ -29,8 +29,9 @@ from loop.storage.keys import KEY_FILE
 from loop.storage.tables import IS_OPEN
 
 RECORDS, MANIFEST = "loop.sqlite3", "backup.json"
+EVENTS = name_events(Path(RECORDS)).name
 FOLDERS = ("weights", "reports", "snapshots", "spool")
-SAVED = (RECORDS, KEY_FILE, *FOLDERS)
+SAVED = (RECORDS, EVENTS, KEY_FILE, *FOLDERS)
 WEIGHTS = "SELECT weights FROM versions WHERE weights != ''"  # paths in the folder of weights, as the records have them
 HAS_EXPORTS = "SELECT name FROM sqlite_master WHERE name = 'exports'"  # missing in records that are not upgraded yet
 EXPORTS = (
@@ -83,7 +84,8 @@ def backup(home: Path, records: str | sa.URL, out: Path, store: FileStore | None
     try:
         with os.fdopen(descriptor, "wb") as file, scratch_folder(home) as scratch:
             copy = scratch / RECORDS
-            waiting = _copy_waiting(home / "spool", scratch / "spool")  # first: an event is there or in the records
+            waiting = _copy_waiting(home / "spool", scratch / "spool")  # first: an event is there or in their file
+            waiting |= _copy_events(records, scratch / EVENTS)  # then: those processed are in the records
             copy_records(records, copy)  # then: every file that the records name is complete
             exports = read_column(copy, EXPORTS) if read_column(copy, HAS_EXPORTS) else set()
             weights = [home / "weights" / name for name in sorted(read_column(copy, WEIGHTS) | exports)]
@@ -116,13 +118,13 @@ def restore(home: Path, archive: Path) -> str:
     """
     make_home(home)
     names = {path.name for path in home.iterdir() if not path.name.startswith((PREFIX, "lost+found"))}
-    if not names <= {*FOLDERS, KEY_FILE}:
+    if not names <= {*FOLDERS, KEY_FILE, EVENTS}:
         raise _not_empty(home, names)
     with scratch_folder(home) as scratch:
         hashes = _extract(archive, scratch)
         name_copy(scratch / RECORDS)
         _remove_part(home, names, hashes)
-        for name in (*FOLDERS, KEY_FILE, RECORDS):
+        for name in (*FOLDERS, KEY_FILE, EVENTS, RECORDS):
             if (scratch / name).exists():
                 (scratch / name).rename(home / name)
     return f"{home}: {len(hashes)} files restored"
@@ -155,6 +157,15 @@ def _copy_waiting(spool: Path, target: Path) -> dict[str, Path]:
         with suppress(FileNotFoundError):  # it came into the records meanwhile
             shutil.copyfile(path, target / path.name)
     return {f"spool/{path.name}": path for path in sorted(target.iterdir())}
+
+
+def _copy_events(records: str | sa.URL, target: Path) -> dict[str, Path]:
+    """Copy the file of the events, if the records have one; return the copy by its name in the archive."""
+    file = find_file(sa.make_url(records))
+    if file is None or not name_events(file).exists():
+        return {}
+    copy_records(sa.make_url(records).set(database=str(name_events(file))), target)
+    return {EVENTS: target}
 
 
 def _find_files(home: Path, weights: Sequence[Path], open_snapshots: set[str]) -> Iterator[tuple[str, Path]]:
@@ -232,7 +243,7 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
 def _is_known(name: str) -> bool:
     """Whether a file of a backup may have this name: a few files by themselves, all others in a folder."""
     parts = name.split("/")
-    is_placed = parts[0] in (FOLDERS if parts[1:] else (RECORDS, KEY_FILE, MANIFEST))
+    is_placed = parts[0] in (FOLDERS if parts[1:] else (RECORDS, EVENTS, KEY_FILE, MANIFEST))
     lengths = [len(os.fsencode(part)) for part in parts]
     is_short = max(lengths) <= LONGEST_PART and sum(lengths) + len(parts) <= LONGEST_NAME
     return is_placed and is_short and not {"", ".", ".."}.intersection(parts)

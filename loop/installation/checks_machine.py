@@ -63,7 +63,8 @@ def records(installation: InstallationRoom) -> list[Finding]:
                 "start `loop up` or `loop schedule`: it migrates them",
             )
         ]
-    if damage := database.find_damage(installation.engine):
+    apart = installation.reviews.events.engine  # the same one, unless the records are in SQLite
+    if damage := database.find_damage(installation.engine) or database.find_damage(apart):
         advice = "stop all services, copy the file, restore a backup, then run `loop rebuild` for each project"
         return [wrong("records", f"revision {current}, damaged: {damage}", advice)]
     return [ok("records", f"{installation.engine.dialect.name}, revision {current}, no damage")]

@@ -68,7 +68,7 @@ class EventStore:
     """
 
     def __init__(self, engine: sa.Engine, spool: Path) -> None:
-        self._engine, self.spool = engine, EventSpool(spool)
+        self.engine, self.spool = engine, EventSpool(spool)
         self._taking_over = threading.Lock()
 
     def append(self, project_id: int, action: str, payload: Mapping[str, Any]) -> bool:
@@ -123,7 +123,7 @@ class EventStore:
         """Record an event; return False if it is recorded already. Raises RecordsDown after *seconds*."""
         row = {field.name: getattr(event, field.name) for field in fields(event)}
         try:
-            execute_soon(self._engine, events.insert().values(row), seconds)
+            execute_soon(self.engine, events.insert().values(row), seconds)
         except sa.exc.IntegrityError:
             return False
         return True
@@ -133,7 +133,7 @@ class EventStore:
         is_pending = (events.c.project_id == project_id, events.c.processed_at.is_(None))
         size = sa.func.length(sa.cast(events.c.payload, sa.Text))
         query = sa.select(events.c.id, size).where(*is_pending).order_by(events.c.id).limit(most)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             ids, left = list[int](), MOST_CHARACTERS
             for event_id, length in connection.execute(query).all():
                 left -= length
@@ -146,25 +146,24 @@ class EventStore:
     def pending_projects(self) -> list[int]:
         """Return the projects with unprocessed events."""
         query = sa.select(events.c.project_id).where(events.c.processed_at.is_(None)).distinct()
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return list(connection.scalars(query))
 
     def mark_processed(self, ids: Sequence[int], *, error: str | None = None) -> None:
         """Mark events as processed; *error* is the reason if they are set aside."""
         change = events.update().where(events.c.id.in_(ids)).values(processed_at=datetime.now(UTC), error=error)
-        with self._engine.begin() as connection:
-            connection.execute(change)
+        execute_soon(self.engine, change, PATIENCE)
 
     def find_set_aside(self, project_id: int | None = None, *, most: int | None = None) -> list[SetAsideEvent]:
         """Return the events that are set aside and not dismissed, newest first, of one project or of all."""
         query = sa.select(events).where(_is_set_aside(project_id)).order_by(events.c.id.desc()).limit(most)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return [SetAsideEvent(_read(row), row.error) for row in connection.execute(query)]
 
     def count_set_aside(self, project_id: int) -> int:
         """Return the number of events that `find_set_aside` finds."""
         query = sa.select(sa.func.count()).select_from(events).where(_is_set_aside(project_id))
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return int(connection.scalar(query) or 0)
 
     def retry(self, project_id: int, ids: Sequence[int] = ()) -> int:
@@ -179,7 +178,7 @@ class EventStore:
         """Whether a later event of the same action was processed, which may have replaced what *event* says."""
         later = (events.c.project_id == event.project_id, events.c.action == event.action, events.c.id > event.id)
         query = sa.select(events.c.id).where(*later, events.c.processed_at.is_not(None), events.c.error.is_(None))
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return connection.execute(query.limit(1)).first() is not None
 
     def remove_old(self, project_id: int, before: datetime, *, most: int) -> int:
@@ -195,19 +194,19 @@ class EventStore:
         is_followed = sa.exists().where(*is_same, later.processed_at.is_not(None), later.error.is_(None))
         is_old = (columns.project_id == project_id, columns.processed_at < before, is_over, is_followed)
         ids = sa.select(columns.id).where(*is_old).limit(most)
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             return connection.execute(events.delete().where(columns.id.in_(ids))).rowcount
 
     def _change(self, project_id: int, ids: Sequence[int], **values: Any) -> int:
         conditions = [_is_set_aside(project_id), *([events.c.id.in_(ids)] if ids else [])]
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             return connection.execute(events.update().where(*conditions).values(values)).rowcount
 
     def last(self, count: int = 5) -> list[EventHead]:
         """Return the newest events, newest first, without their payload, which may be large."""
         columns = (events.c[name] for name in EventHead._fields)
         query = sa.select(*columns).order_by(events.c.id.desc()).limit(count)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return [EventHead(*row) for row in connection.execute(query)]
 
 

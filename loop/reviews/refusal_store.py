@@ -33,8 +33,8 @@ class RefusedEvents:
 class RefusalStore:
     """The refused events in the records, only of projects that are connected: anybody can name any other."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, events_engine: sa.Engine) -> None:
+        self._engine, self._events_engine = engine, events_engine
         self._lock, self._written_at = threading.Lock(), -PAUSE
         self._waiting: dict[int, tuple[int, str]] = {}
 
@@ -69,8 +69,11 @@ class RefusalStore:
         newest = sa.select(sa.func.max(events.c.received_at)).where(events.c.project_id == project_id)
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(refusals).where(refusals.c.project_id == project_id)).one_or_none()
-            accepted_at = connection.scalar(newest) if row else None
-        return RefusedEvents(row.refused, row.reason, row.first_at, row.last_at, accepted_at) if row else None
+        if row is None:
+            return None
+        with self._events_engine.connect() as connection:
+            accepted_at = connection.scalar(newest)
+        return RefusedEvents(row.refused, row.reason, row.first_at, row.last_at, accepted_at)
 
     def _write(self, project_id: int, count: int, reason: str) -> None:
         now = datetime.now(UTC)

@@ -13,6 +13,7 @@ from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.room import RegistryRoom
+from loop.reviews.event_file import connect_events
 from loop.reviews.event_store import EventStore
 from loop.reviews.label_uses import LabelUses
 from loop.reviews.operation_store import OperationStore
@@ -56,12 +57,13 @@ class ReviewsRoom:
 
 def open_stores(engine: Engine, spool: Path) -> dict[str, Any]:
     """Return the stores of this room, by its fields; events that the records do not take wait in *spool*."""
+    apart = connect_events(engine)
     return {
-        "events": EventStore(engine, spool),
+        "events": EventStore(apart, spool),
         "set_aside": SetAsideStore(engine),
         "store": ReviewStore(engine),
         "verdicts": VerdictStore(engine),
         "operations": OperationStore(engine),
-        "refusals": RefusalStore(engine),
+        "refusals": RefusalStore(engine, apart),
         "label_uses": LabelUses(engine),
     }

@@ -21,7 +21,7 @@ COPY_ADVICE = "SQLite; for another database use its own tool, such as pg_dump, a
 DRIVER = "a database whose driver is installed: for PostgreSQL, pip install 'psycopg[binary]'"
 POSTGRESQL = ("postgresql", "postgres")  # in an address that leaves the driver to us
 CONNECT_SECONDS = "10"  # until PostgreSQL counts as down; its client alone waits for minutes
-NEWEST = "0014"  # the last revision in migrations/versions
+NEWEST = "0015"  # the last revision in migrations/versions
 ADVICE = {  # by a part of the error of SQLite or PostgreSQL
     "locked": "another program holds it: try again, and see which program has it open",
     "full": "make room on its disk",
@@ -54,7 +54,7 @@ def connect(url: str | sa.URL) -> sa.Engine:
         raise PayloadError("LOOP_DATABASE_URL", ADDRESS, f"{type(error).__name__}: {error}") from None
     except ValueError:  # its text may have parts of the password
         raise PayloadError("LOOP_DATABASE_URL", ADDRESS, "a port that is no number") from None
-    if file := _file(engine.url):
+    if file := find_file(engine.url):
         file.parent.mkdir(parents=True, exist_ok=True)
     sa.event.listen(engine, "handle_error", _name_error)
     if engine.dialect.name == "sqlite":
@@ -122,7 +122,7 @@ def migrate(url: str | sa.URL) -> None:
 
     config = Config(attributes={"url": engine.url})  # not an option: in the text of an option, "%" has a meaning
     config.set_main_option("script_location", "loop:storage/migrations")
-    file = _file(engine.url)
+    file = find_file(engine.url)
     try:
         if not file:  # the upgrade is one transaction; on PostgreSQL it waits for another one (migrations/env.py)
             command.upgrade(config, "head")
@@ -153,16 +153,21 @@ def revision(engine: sa.Engine) -> str | None:
     return found
 
 
-def _file(url: sa.URL) -> Path | None:
+def find_file(url: sa.URL) -> Path | None:
     """Return the file of records in SQLite; None for other databases."""
     is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
     return Path(url.database or "") if is_file else None
 
 
+def name_events(records: Path) -> Path:
+    """Return the file in which the events of records in SQLite stand."""
+    return records.with_name(f"{records.stem}-events{records.suffix}")
+
+
 def copy_records(url: str | sa.URL, target: Path) -> None:
     """Write the records as they are at one moment into one file. Raises PayloadError without SQLite, RecordsDown."""
     address = sa.make_url(url)
-    records = _file(address)
+    records = find_file(address)
     if records is None:
         raise PayloadError("LOOP_DATABASE_URL", COPY_ADVICE, address.get_backend_name())
     name = f"{records.absolute().as_uri()}?mode=rw"  # it must be there

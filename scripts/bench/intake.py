@@ -98,7 +98,7 @@ def paces(source: EventSource, number: int) -> Iterator[tuple[str, list[Answer]]
 def count_events(loaded: LoadedInstallation) -> int:
     """Return the number of events in the records that this program made."""
     is_made = sa.cast(events.c.payload, sa.Text).like(f"%{MADE}%")
-    with loaded.rooms.engine.connect() as connection:
+    with loaded.rooms.reviews.events.engine.connect() as connection:
         return int(connection.scalar(sa.select(sa.func.count()).select_from(events).where(is_made)) or 0)
 
 

@@ -181,7 +181,7 @@ def test_a_large_event_is_refused_before_label_studio_hangs_up(client, rooms):
 @pytest.mark.sqlite
 def test_an_event_that_can_be_stored_nowhere_is_answered_503(client, rooms):
     (rooms.installation.trainings.runs.parent / "spool").write_text("no folder")
-    with rooms.engine.begin() as connection:
+    with rooms.reviews.events.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE events")
 
     answer = client.post("/webhook", json=created(ls_region()), headers=secret(rooms))

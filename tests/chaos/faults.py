@@ -5,9 +5,10 @@ import shutil
 import signal
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from loop.job_queue.connection import connect
+from loop.storage.database import name_events
 from tests.chaos.installation import set_clock
 from tests.chaos.studio_proxy import DOWN, HANGING, WELL
 from tests.chaos.work_faults import import_killed, jobs_wait_for_nobody, promotion_killed, training_killed
@@ -79,13 +80,15 @@ def disk_full(installation):
 
 @contextmanager
 def records_locked(installation):
-    """Another program writes into the records and does not end."""
-    with closing(sqlite3.connect(installation.home / "loop.sqlite3", timeout=60, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    """Another program writes into the records and into the file of events, and does not end."""
+    with ExitStack() as held:
+        records = installation.home / "loop.sqlite3"
+        for path in (records, name_events(records)):
+            other = held.enter_context(closing(sqlite3.connect(path, timeout=60, isolation_level=None)))
+            other.execute("BEGIN IMMEDIATE")
         until_at = time.monotonic() + LOCK_SECONDS
         yield
         time.sleep(max(0.0, until_at - time.monotonic()))
-        other.execute("ROLLBACK")
 
 
 def studio_is(state):

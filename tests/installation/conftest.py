@@ -37,7 +37,7 @@ def patient(rooms, tmp_path):
 
 @pytest.fixture
 def home(rooms, settings, tmp_path):
-    """An installation with two versions, a judged review, a report, a key, a dataset and images."""
+    """An installation with two versions, a judged review, a report, a key, a dataset, images and two events."""
     home = settings.home
     make_home(home)
     for content in (b"old", b"new"):
@@ -49,6 +49,7 @@ def home(rooms, settings, tmp_path):
     judge_tasks(rooms.reviews, 1, [1])
     (home / KEY_FILE).write_text("ab" * 32)  # as an older version left it
     rooms.studio.backend.secret_of(1)
+    rooms.reviews.events.append(1, "ANNOTATION_CREATED", {})
     EventSpool(home / "spool").add(ArrivedEvent("1", 1, "ANNOTATION_CREATED", {}, datetime.now(UTC)))
     for name in (
         *("reports/1/b@1/report.html", "snapshots/1/0123/items.jsonl", "snapshots/1/0123/images/train/1.jpg"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from loop.errors import PayloadError
-from loop.installation.backup import SAVED, backup, restore
+from loop.installation.backup import EVENTS, SAVED, backup, restore
 from loop.reviews.verdict_query import VerdictFilter
 from loop.settings import Settings
 from loop.storage.audit import AuditTrail
@@ -72,6 +72,7 @@ def test_images_vectors_and_logs_are_left_out(archive, tmp_path):
     assert len(waiting) == 1
     assert names - weights - waiting == {
         "loop.sqlite3",
+        "loop-events.sqlite3",
         "webhook.key",
         "reports/1/b@1/report.html",
         "snapshots/1/0123/items.jsonl",
@@ -95,7 +96,7 @@ def test_each_part_of_a_home_is_saved_or_can_be_made_again():
 
     parts = {name for source in sources for name in re.findall(r'\bhome / "([^"]+)"', source)}
 
-    assert parts - made_again == {*SAVED} - {KEY_FILE}
+    assert parts - made_again == {*SAVED} - {KEY_FILE, EVENTS}
 
 
 def test_a_dataset_whose_training_runs_is_left_out_and_made_again(rooms, home, settings, tmp_path):
@@ -125,7 +126,7 @@ def test_the_records_are_copied_whole_while_others_write(rooms, home, settings, 
             backup(home, settings.database, tmp_path / "loop.tar.gz")
 
     restore(tmp_path / "new", tmp_path / "loop.tar.gz")
-    with closing(sqlite3.connect(tmp_path / "new" / "loop.sqlite3")) as records:
+    with closing(sqlite3.connect(tmp_path / "new" / EVENTS)) as records:
         assert records.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         (count,) = records.execute("SELECT count(*) FROM events").fetchone()
     assert count > 0

@@ -90,12 +90,15 @@ def test_records_of_another_revision_are_told(patient):
 
 
 @pytest.mark.sqlite
-def test_damaged_records_are_told(patient, settings):
-    patient.engine.dispose()
-    path = settings.home / "loop.sqlite3"
-    with patient.engine.connect() as connection:
+@pytest.mark.parametrize("file", ["loop.sqlite3", "loop-events.sqlite3"], ids=["records", "events"])
+def test_damaged_records_are_told(patient, settings, file):
+    patient.reviews.events.append(1, "ANNOTATION_CREATED", {})
+    engine = patient.engine if file == "loop.sqlite3" else patient.reviews.events.engine
+    engine.dispose()
+    path = settings.home / file
+    with engine.connect() as connection:
         connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
-    patient.engine.dispose()
+    engine.dispose()
     content = bytearray(path.read_bytes())
     content[8192 : 8192 + 4096] = b"\xff" * 4096
     path.write_bytes(content)

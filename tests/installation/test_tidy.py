@@ -99,7 +99,7 @@ def test_a_project_that_label_studio_no_longer_has_holds_no_other_up(rooms):
 def test_old_processed_events_go_and_the_newest_of_each_action_stays(rooms):
     take(rooms, *(created(ls_region(), annotation=number) for number in (1, 2, 3)))
     rooms.reviews.events.append(1, "ANNOTATION_CREATED", created(ls_region(), annotation=4))
-    with rooms.engine.begin() as connection:
+    with rooms.reviews.events.engine.begin() as connection:
         connection.execute(events.update().where(events.c.id < 4).values(processed_at=LONG_AGO))
 
     tidy(rooms.installation)
@@ -109,7 +109,7 @@ def test_old_processed_events_go_and_the_newest_of_each_action_stays(rooms):
 
 def test_young_events_and_events_that_are_set_aside_stay_until_dismissed(rooms):
     take(rooms, *(created(ls_region(), annotation=number) for number in (1, 2, 3)))
-    with rooms.engine.begin() as connection:
+    with rooms.reviews.events.engine.begin() as connection:
         connection.execute(events.update().where(events.c.id == 1).values(processed_at=LONG_AGO, error="why"))
 
     tidy(rooms.installation)

@@ -4,10 +4,11 @@ import os
 import resource
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 
 from loop.errors import RecordsDown
+from loop.reviews.event_file import connect_events
 from loop.reviews.event_store import EventStore
 from loop.storage.database import connect
 from tests.builders import created
@@ -16,13 +17,15 @@ FORK = get_context("fork")
 
 
 @contextmanager
-def locked(records):
-    """Another process writes into the records, and does not end."""
+def locked(records, *, events_too=True):
+    """Another process writes into the records and into the file of events unless told otherwise, and does not end."""
     ready = FORK.Event()
 
     def hold():
-        with connect(f"sqlite:///{records}").connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        engine = connect(f"sqlite:///{records}")
+        with ExitStack() as held:
+            for each in (engine, connect_events(engine))[: 1 + events_too]:
+                held.enter_context(each.connect()).exec_driver_sql("BEGIN IMMEDIATE")
             ready.set()
             time.sleep(120)
 

@@ -27,7 +27,8 @@ pytestmark = pytest.mark.sqlite
 
 @pytest.fixture
 def records_file(rooms, settings):
-    rooms.engine.dispose()  # a fork must not share a connection
+    for engine in (rooms.engine, rooms.reviews.events.engine):
+        engine.dispose()  # a fork must not share a connection
     return settings.home / "loop.sqlite3"
 
 

@@ -18,7 +18,8 @@ def test_an_event_is_appended_once(rooms):
 @pytest.mark.sqlite
 def test_an_event_is_recorded_in_one_call_of_sqlite(rooms):
     statements, event = [], created(ls_region())
-    sa.event.listen(rooms.engine, "checkout", lambda connection, *_: connection.set_trace_callback(statements.append))
+    engine = rooms.reviews.events.engine
+    sa.event.listen(engine, "checkout", lambda connection, *_: connection.set_trace_callback(statements.append))
 
     rooms.reviews.events.append(1, event["action"], event)
 

@@ -21,7 +21,7 @@ from loop.vision.addresses import identify
 from loop.vision.image_cache import ImageCache
 from loop.vision.image_reader import read_pixels
 from loop.vision.images import ImageLimits, Images
-from tests.builders import created, ls_region
+from tests.builders import created, ls_region, read_rows
 from tests.fakes import FakeDetector
 from tests.swap import swap
 from tests.vision.image_samples import saved
@@ -126,11 +126,10 @@ def test_what_is_recorded_of_a_task_does_not_grow_with_its_image(rooms, read):
     review(rooms.trainings, 1)
 
     assert suggestion.error is None
-    with rooms.engine.connect() as connection:
-        for table in (predictions, events, reviews):
-            rows = connection.execute(table.select()).mappings().all()
-            assert rows
-            assert max(len(json.dumps(dict(row), default=str)) for row in rows) < 5000
+    for table in (predictions, events, reviews):
+        rows = read_rows(rooms, table)
+        assert rows
+        assert max(len(json.dumps(row._asdict(), default=str)) for row in rows) < 5000
     seen = rooms.serving.predictions.of_task(1, 5)[0].image
     assert rooms.reviews.store.find_counted(1)[5].image("image") == seen == identify(URI)
 
