@@ -52,6 +52,7 @@ STATUS = {
     UpstreamError: 502,
 }
 LARGEST_BODY = 8 * 2**20  # bytes, unless a route allows more
+ASK_SECONDS = 0.25  # between two requests for the same job
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +67,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     rooms.installation.machine.join(may_lead=True)  # without the key nobody could be let in
     predictor = Predictor(rooms.serving)
     predictor.warm_up()
-    app.extensions.update(
-        rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines(), retries=Retries(), lines=LineLimit()
-    )
+    app.extensions.update(rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines(), lines=LineLimit())
+    app.extensions.update(retries=Retries(), asks=Retries(ASK_SECONDS))
     app.extensions.update(clicks=Gate(CLICKS), pictures=Gate(PICTURES, PICTURES_WAITING))
     app.register_blueprint(protocol)
     app.register_blueprint(intake)

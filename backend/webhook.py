@@ -38,7 +38,7 @@ LARGEST_EVENT = 64 * 2**20  # bytes; the sync finds the change that a larger eve
 @intake.post("/webhook")
 def webhook() -> tuple[Response, int]:
     """
-    Append an event to the log, and ask for the job that processes it.
+    Append an event to the log, and have the job asked for that processes it; the sweep asks too.
 
     The webhook that `loop connect` adds sends the secret of the project, which is checked before the body is read. Only
     Start Training comes without the secret, with the login of the ML backend. Events of the webhook that Label Studio
@@ -64,11 +64,9 @@ def webhook() -> tuple[Response, int]:
     if not rooms.reviews.events.spool.is_empty():  # no worker may run on this machine
         retries.add("events in files", rooms.reviews.events.take_over)
     EVENTS.labels(project_id, action if action in KNOWN else "other").inc()
-    try:
-        rooms.queue.ask_review(project_id)
-    except UpstreamError as error:  # the event is kept
-        log.warning("%s of project %d is kept; its job is asked for again soon: %s", action, project_id, error)
-        retries.add(f"review of project {project_id}", partial(_ask_review, rooms, project_id))
+    asks: Retries = current_app.extensions["asks"]  # after the answer, and once for many events: Redis takes its time
+    ask = partial(_ask_review, rooms, project_id, current_app.extensions["lines"])
+    asks.add(f"review of project {project_id}", ask)
     return jsonify(status="appended" if is_new else "known already"), 202
 
 
@@ -109,8 +107,14 @@ def count_refusal(response: Response) -> Response:
     return response
 
 
-def _ask_review(rooms: Rooms, project_id: int) -> bool:
-    rooms.queue.ask_review(project_id)
+def _ask_review(rooms: Rooms, project_id: int, limit: LineLimit) -> bool:
+    """Ask for the job that processes the events of a project; they are kept meanwhile. Raises UpstreamError."""
+    try:
+        rooms.queue.ask_review(project_id)
+    except UpstreamError as error:
+        if (end := limit.note("asked again")) is not None:
+            log.warning("the events of project %d are kept; their job is asked for again: %s%s", project_id, error, end)
+        raise
     return True
 
 
