@@ -150,27 +150,6 @@ def test_an_event_is_taken_in_while_redis_is_down_and_its_job_is_asked_for_when_
     until(lambda: queue.asked == [("review", 1)], 10)
 
 
-class SlowQueue(FakeQueue):
-    def ask_review(self, project_id):
-        time.sleep(0.5)
-        super().ask_review(project_id)
-
-
-def test_an_answer_does_not_wait_for_redis_and_many_events_ask_for_their_job_once(app, rooms):
-    queue, client = SlowQueue(), app.test_client()
-    app.extensions["rooms"] = swap(rooms, (rooms.queue, queue))
-
-    began = time.monotonic()
-    for number in range(5):
-        client.post("/webhook", json=created(ls_region(), annotation=number), headers=secret(rooms))
-    seconds = time.monotonic() - began
-
-    assert seconds < 0.5
-    until(app.extensions["asks"].is_idle, 10)
-    assert len(rooms.reviews.events.pending(1)) == 5
-    assert 1 <= len(queue.asked) <= 2
-
-
 def test_credentials_in_an_event_are_not_stored(client, rooms):
     event = created(ls_region()) | {"project": {"id": 1, "token": "s3cret"}}
 
