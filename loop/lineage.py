@@ -168,10 +168,10 @@ def of_version(trainings: TrainingRoom, project_id: int, name: str) -> VersionLi
     while parent and parent not in ancestors:
         ancestors.append(parent)
         parent = versions[parent].facts.parent if parent in versions else None
-    annotators = {row.review.id: row.review.annotator for row in trainings.reviews.store.all(project_id)}
-    uses = [use for use in _trace_uses(trainings, project_id) if use.version == version.name]
+    annotators = trainings.reviews.facts.read_annotators(project_id)
+    uses = list(_trace_uses(trainings, project_id, version.name))
     served = trainings.reviews.predictions.served_by(project_id, version.name)
-    decisions = trainings.reviews.verdicts.all(VerdictFilter(project=project_id, version=version.name))
+    wanted = VerdictFilter(project=project_id, version=version.name)
     return VersionLineage(
         version=version.name,
         ancestors=ancestors,
@@ -181,14 +181,16 @@ def of_version(trainings: TrainingRoom, project_id: int, name: str) -> VersionLi
         moves=list(trainings.registry.moves.of_version(project_id, version.name)),
         predictions=served.predictions,
         tasks=served.tasks,
-        verdicts=dict(Counter(verdict.decision.value for verdict in decisions)),
+        verdicts=trainings.reviews.verdicts.count(wanted),
         taught=[child.name for child in versions.values() if child.facts.parent == version.name],
     )
 
 
-def _trace_uses(trainings: TrainingRoom, project_id: int) -> Iterator[ReviewUse]:
-    """Yield every use of a review in a dataset that still exists."""
+def _trace_uses(trainings: TrainingRoom, project_id: int, version: str | None = None) -> Iterator[ReviewUse]:
+    """Yield every use of a review in a dataset that still exists, of one version or all."""
     for training in trainings.store.all(project_id):
+        if version not in (None, training.version):
+            continue
         snapshot = trainings.datasets.snapshots.read_list(project_id, training.snapshot or "")
         for item in snapshot.items() if snapshot else ():
             if item.annotation is not None and not item.resting:

@@ -15,13 +15,14 @@ from loop.label_studio.views import View, write_view
 from loop.regions import Detection
 from loop.registry.probe import ProbedWeights
 from tests.builders import CONFIG
-from tests.job_queue.fakes import AskedByHand, ListedJobs, LonelyWork
+from tests.job_queue.fakes import AskedByHand, ListedJobs, LonelyWork, PageJobs
 
 
-class FakeQueue(AskedByHand, LonelyWork, ListedJobs):
+class FakeQueue(AskedByHand, LonelyWork, ListedJobs, PageJobs):
     """Takes no job; remembers what was asked for."""
 
     def __init__(self):
+        super().__init__()
         self.asked = []
         self.progress = []
         self.failures = {}

@@ -11,6 +11,7 @@ import typer
 
 from loop.cli.answers.command import Done, done
 from loop.cli.answers.versions import ListedVersion, list_version, show_versions
+from loop.cli.curves.learning import curve
 from loop.cli.messages import narrate
 from loop.cli.options import OneProject, ProjectId, VersionName, Why, open_rooms, out, print_for_all, print_text
 from loop.cli.terminal.completion import complete_versions
@@ -23,6 +24,7 @@ READABLE = 0o644  # a page at a place of the user's choice
 app = typer.Typer()
 models_group = typer.Typer(no_args_is_help=True, help="Versions of a project's detector.")
 app.add_typer(models_group, name="models")
+models_group.command("curve")(curve)
 
 
 @models_group.command("list")

@@ -10,12 +10,21 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from loop.cli.curves.rates_over_time import plain_json, print_confusion, print_weekly, share_text, show_plain
 from loop.cli.grid import Field, show_table
 from loop.cli.options import AsJson, ProjectId, open_rooms, out, print_json
 from loop.rates.alerts import Alert
-from loop.rates.assess import Assessment, RatesGroup, RatesRequest, assess, measure_seconds_by_version
+from loop.rates.assess import (
+    Assessment,
+    RatesGroup,
+    RatesRequest,
+    assess,
+    count_confusion,
+    follow_rates,
+    measure_seconds_by_version,
+)
 from loop.rates.compare_shadow import compare_shadows
-from loop.rates.intervals import Estimate, wilson
+from loop.rates.intervals import Estimate
 from loop.rates.measure_costs import measure_costs_by_version
 from loop.rates.rates import Grouping, Rates, advise
 from loop.rates.review_times import Seconds, Spread
@@ -30,40 +39,62 @@ FROM_BOTH = "missed (all its tasks, both streams)"
 app = typer.Typer()
 
 
+GroupBy = Annotated[Grouping | None, typer.Option("--by", help="Group by; default: version, or cohort with --field.")]
+CohortField = Annotated[str, typer.Option("--field", help="Task data field whose values are the cohorts.")]
+SinceDay = Annotated[
+    datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on; UTC.")
+]
+MostGroups = Annotated[
+    int, typer.Option("--most", min=0, max=LARGEST_ID, help="Largest number of groups, largest first; 0: all.")
+]
+OfVersion = Annotated[str | None, typer.Option("--version", help="With --confusion: only verdicts on this version.")]
+ShowSeconds = Annotated[
+    bool, typer.Option("--seconds", help="Show annotators' seconds by version and verdict instead.")
+]
+ShowAlerts = Annotated[bool, typer.Option("--alerts", help="Show past alerts instead.")]
+ShowShadow = Annotated[
+    bool, typer.Option("--shadow", help="Compare a shadow with the version that served, on the same tasks.")
+]
+ShowWeekly = Annotated[
+    bool, typer.Option("--weekly", help="Show the confirmed rate by week, of the whole and of each group.")
+]
+ShowConfusion = Annotated[
+    bool, typer.Option("--confusion", help="Count boxes by predicted and reviewed label instead.")
+]
+
+
 @app.command()
 def rates(  # noqa: PLR0913, PLR0917 (each is an option)
     project: ProjectId,
-    by: Annotated[
-        Grouping | None, typer.Option("--by", help="Group by; default: version, or cohort with --field.")
-    ] = None,
-    field: Annotated[str, typer.Option("--field", help="Task data field whose values are the cohorts.")] = "",
-    since: Annotated[
-        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Reviews from this day on; UTC.")
-    ] = None,
-    most: Annotated[
-        int, typer.Option("--most", min=0, max=LARGEST_ID, help="Largest number of groups, largest first; 0: all.")
-    ] = 20,
-    show_seconds: Annotated[
-        bool, typer.Option("--seconds", help="Show annotators' seconds by version and verdict instead.")
-    ] = False,
-    show_alerts: Annotated[bool, typer.Option("--alerts", help="Show past alerts instead.")] = False,
-    is_shadow: Annotated[
-        bool, typer.Option("--shadow", help="Compare a shadow with the version that served, on the same tasks.")
-    ] = False,
+    by: GroupBy = None,
+    field: CohortField = "",
+    since: SinceDay = None,
+    most: MostGroups = 20,
+    show_seconds: ShowSeconds = False,
+    show_alerts: ShowAlerts = False,
+    is_shadow: ShowShadow = False,
+    is_weekly: ShowWeekly = False,
+    is_confusion: ShowConfusion = False,
+    version: OfVersion = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the rate of each verdict with its 95% interval, and advice."""
     rooms = open_rooms(project)
     start = since.replace(tzinfo=UTC) if since else None
+    default = Grouping.COHORT if field else Grouping.WEEK if is_weekly else Grouping.VERSION
+    request = RatesRequest(by or default, field, start, most)
     if show_alerts:
         _print_alerts(rooms, project, as_json=as_json)
     elif show_seconds:
         _print_seconds(rooms, project, start, as_json=as_json)
     elif is_shadow:
         _print_shadow(rooms, project, as_json=as_json)
+    elif is_weekly:
+        print_weekly(follow_rates(rooms.rates, project, request), as_json=as_json)
+    elif is_confusion:
+        print_confusion(count_confusion(rooms.rates, project, version, since=start, most=most), as_json=as_json)
     else:
-        by = by or (Grouping.COHORT if field else Grouping.VERSION)
-        assessment = assess(rooms.rates, project, RatesRequest(by, field, start, most))
+        assessment = assess(rooms.rates, project, request)
         if as_json:
             print_json(rates_json(assessment))
         else:
@@ -118,16 +149,9 @@ def show_rates(out: Console, assessment: Assessment) -> None:
 
 
 def _group_row(group: RatesGroup, *, is_pooled: bool) -> tuple[str, ...]:
-    shares = (_share(*share) for share in group.rates.shares().values())
+    shares = (share_text(*share) for share in group.rates.shares().values())
     pooled = [_estimate(group.pooled, "tasks")] if is_pooled else []
     return (group.name, *shares, _estimate(group.audited, "audited tasks"), *pooled)
-
-
-def show_plain(out: Console, groups: Mapping[str, Rates]) -> None:
-    """Print one row per version, of rates that were counted on the same tasks."""
-    fields = (Field("version"), *(Field(name.replace("_", " "), is_number=True) for name in Rates().shares()))
-    rows = [(name, *(_share(*share) for share in rates.shares().values())) for name, rates in groups.items()]
-    show_table(out, fields, rows)
 
 
 def show_seconds(out: Console, versions: Mapping[str, Mapping[str, Seconds]]) -> None:
@@ -184,16 +208,6 @@ def seconds_json(parts: Mapping[str, Seconds]) -> dict[str, object]:
     return {name.replace(" ", "_"): asdict(seconds) for name, seconds in parts.items()}
 
 
-def plain_json(rates: Rates) -> dict[str, object]:
-    """Return the shares of one group with intervals and advice, as plain JSON."""
-    shares: dict[str, object] = {}
-    for name, (successes, total) in rates.shares().items():
-        interval = wilson(successes, total)
-        bounds = [interval.low, interval.high] if interval else None
-        shares[name] = {"count": successes, "of": total, "interval": bounds}
-    return {**shares, "advice": advise(rates)}
-
-
 def _group_json(group: RatesGroup) -> dict[str, object]:
     return {
         **plain_json(group.rates),
@@ -212,13 +226,6 @@ def _estimate_json(estimate: Estimate | None) -> dict[str, object] | None:
         "interval": [estimate.interval.low, estimate.interval.high],
         "tasks": estimate.tasks,
     }
-
-
-def _share(successes: int, total: int) -> str:
-    interval = wilson(successes, total)
-    if interval is None:
-        return "none"
-    return f"{successes} of {total}: {successes / total:.0%} ({interval.low:.0%} to {interval.high:.0%})"
 
 
 def _estimate(estimate: Estimate | None, unit: str) -> str:

@@ -47,6 +47,8 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
     version: Annotated[str | None, typer.Option(help="The version that was judged.")] = None,
     decision: Annotated[Decision | None, typer.Option(help="The decision of the reviewer.")] = None,
     label: Annotated[str | None, typer.Option(help="The predicted label; the drawn label of a missed object.")] = None,
+    predicted_label: Annotated[str | None, typer.Option(help="The predicted label.")] = None,
+    reviewed_label: Annotated[str | None, typer.Option(help="The label that the reviewer left.")] = None,
     stream: Annotated[Stream | None, typer.Option(help="The stream that the task was served in.")] = None,
     annotator: Annotated[int | None, typer.Option(min=1, max=LARGEST_ID, help="Label Studio's user id.")] = None,
     actor: Annotated[str | None, typer.Option(help="The actor of a review in bulk.")] = None,
@@ -70,7 +72,8 @@ def verdicts(  # noqa: PLR0913, PLR0917 (each is an option)
         with naming(label_config):
             _print_of_export(export, read_text(label_config, "a label config in XML") if label_config else None)
         return
-    scope = {"project": project, "version": version, "decision": decision, "label": label, "stream": stream}
+    labels = {"label": label, "predicted_label": predicted_label, "reviewed_label": reviewed_label}
+    scope = {"project": project, "version": version, "decision": decision, "stream": stream, **labels}
     review = {"annotator": annotator, "actor": actor, "task": task, "since": since, "until": until}
     _print_of_project({**scope, **review, "is_shadow": is_shadow})
 

@@ -62,6 +62,14 @@ class Snapshot:
         """The held-out images by name; a task has the same name in every dataset of its project."""
         return {path.stem: path for path in sorted((self.folder / "images" / Side.HELD_OUT).iterdir())}
 
+    def digest_held_out(self) -> str:
+        """Return a digest of the held-out images and their labels; the same digest means the same images."""
+        digest = hashlib.sha256()
+        for item in self.items():
+            if item.side is Side.HELD_OUT:
+                digest.update(item.content)
+        return digest.hexdigest()[:16]
+
 
 def read(root: Path, name: str) -> Snapshot | None:
     """Return the dataset of a hash, if it exists. Raises PoisonedSnapshot if its manifest is damaged."""

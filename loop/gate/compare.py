@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from loop.datasets.folder import Snapshot
 from loop.datasets.splits import Side
-from loop.errors import UnknownSnapshot
+from loop.errors import PayloadError, UnknownReport, UnknownSnapshot
 from loop.gate.comparison import Comparison, Latency, Mistakes, contrast
 from loop.gate.evaluation import Evaluation, KindOf, one_kind
 from loop.gate.evaluator import Evaluator
@@ -23,6 +24,7 @@ from loop.gate.report import (
     list_boxes,
     list_broken,
     list_fixed,
+    name_pair,
 )
 from loop.gate.room import GateRoom
 from loop.gate.rule import GatePolicy, Ruling, rule
@@ -54,16 +56,34 @@ def judge(
 
 def compare(gate: GateRoom, project_id: int, first: str, second: str, snapshot: str | None = None) -> GateReport:
     """
-    Measure two versions on the held-out split of a snapshot, by default the newest. Promote nothing.
+    Measure two versions on the held-out split of a snapshot, by default the newest, and keep the report.
 
-    Raises UnknownVersion and UnknownSnapshot.
+    Promote nothing. Raises UnknownVersion and UnknownSnapshot.
     """
     versions = [gate.registry.versions.get(project_id, name) for name in (first, second)]
     chosen = _find_snapshot(gate, project_id, snapshot)
     file = gate.registry.served_file(versions[1])
     labels = _read_config(gate, project_id).label_map
     evaluated = gate.evaluator.evaluate(file, chosen.data, versions[1].framing, labels)
-    return _make_report(gate, chosen, versions[0], versions[1], evaluated)
+    report = _make_report(gate, chosen, versions[0], versions[1], evaluated)
+    gate.reports.write(report)
+    return report
+
+
+def find_report(gate: GateRoom, project_id: int, first: str, second: str) -> GateReport | None:
+    """
+    Return the newest report on two versions, whichever is the candidate; None if they were never measured together.
+
+    The gate's own report is one where the other version was the champion. Raises UnknownVersion, StoreDown.
+    """
+    names = [gate.registry.versions.get(project_id, name).name for name in (first, second)]
+    reports = []
+    for key in (*names, name_pair(*names), name_pair(*reversed(names))):
+        with suppress(UnknownReport, PayloadError):
+            report = gate.reports.read(project_id, key)
+            if sorted((report.champion.name, report.candidate.name)) == sorted(names):
+                reports.append(report)
+    return max(reports, key=lambda report: report.made_at, default=None)
 
 
 def _make_report(
@@ -97,6 +117,7 @@ def _make_report(
         policy=gate.policy,
         comparison=comparison,
         pictures=_draw(before, evaluated, comparison, images, threshold, config.kind_of),
+        held_out=snapshot.digest_held_out(),
     )
 
 

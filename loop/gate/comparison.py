@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from loop.gate.average_precision import Counts, average_classes, average_precisions, resample
 from loop.gate.evaluation import Evaluation, KindOf, Metrics, one_kind
-from loop.rates.intervals import HIGH, expand_level
+from loop.rates.intervals import HIGH, Interval, expand_level
 
 RESAMPLES = 1000
 AT_ONCE = 250  # resamples in memory at a time
@@ -21,7 +21,8 @@ class MetricChange:
     """
     AP of both sides, the 95% interval of the candidate's lead, and the share of resamples in which it leads.
 
-    The interval consists of percentiles of a paired bootstrap over images, expanded for small samples.
+    The interval consists of percentiles of a paired bootstrap over images, expanded for small samples. The intervals of
+    each side's own AP come from the same resamples; they are None in a report that was written before they were kept.
     """
 
     champion: float
@@ -29,6 +30,8 @@ class MetricChange:
     low: float
     high: float
     better: float
+    champion_interval: Interval | None = None
+    candidate_interval: Interval | None = None
 
     @property
     def lead(self) -> float:
@@ -176,7 +179,21 @@ def _compute_change(
 ) -> MetricChange:
     leads = candidate_drawn - champion_drawn
     leads = leads[~np.isnan(leads)]
+    lead = _find_interval(leads, images)
+    return MetricChange(
+        champion=float(champion[0]),
+        candidate=float(candidate[0]),
+        low=lead.low,
+        high=lead.high,
+        better=float((leads > 0).mean()) if len(leads) else 0.0,
+        champion_interval=_find_interval(champion_drawn, images),
+        candidate_interval=_find_interval(candidate_drawn, images),
+    )
+
+
+def _find_interval(drawn: NDArray[np.float64], images: int) -> Interval:
+    """The 95% interval of values on resamples of *images*, expanded for small samples; zeros without any value."""
+    known = drawn[~np.isnan(drawn)]
     high_at = expand_level(HIGH, images)
-    low, high = np.quantile(leads, [1 - high_at, high_at]) if len(leads) else (0.0, 0.0)
-    better = float((leads > 0).mean()) if len(leads) else 0.0
-    return MetricChange(float(champion[0]), float(candidate[0]), float(low), float(high), better)
+    low, high = np.quantile(known, [1 - high_at, high_at]) if len(known) else (0.0, 0.0)
+    return Interval(float(low), float(high))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from loop.gate.comparison import Comparison, Latency, MetricChange, Mistakes, Part
 from loop.gate.evaluation import Evaluation
 from loop.gate.rule import GateOutcome, GatePolicy, Ruling, is_dropped, needed_share
+from loop.rates.intervals import Interval
 from loop.regions import Box
 
 PICTURES = 6  # of images fixed, and as many of images newly broken
@@ -52,7 +53,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """A comparison with its inputs; *ruling* is None where the gate was not asked."""
+    """
+    A comparison with its inputs; *ruling* is None where the gate was not asked.
+
+    *held_out* is the digest of the held-out images with their labels: reports with the same one were measured on the
+    same images. It is empty in a report that was written before it was kept.
+    """
 
     project_id: int
     champion: ComparedVersion
@@ -64,10 +70,21 @@ class GateReport:
     comparison: Comparison
     ruling: Ruling | None = None
     pictures: tuple[Picture, ...] = ()
+    held_out: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of the report in its project: the judged version, or both versions that were only compared."""
+        return self.candidate.name if self.ruling else name_pair(self.champion.name, self.candidate.name)
 
     def outcome(self) -> GateOutcome | None:
         """The outcome of the gate; None if it was not asked."""
         return self.ruling.outcome if self.ruling else None
+
+
+def name_pair(first: str, second: str) -> str:
+    """Return the name of the report on two versions that were compared; no version has a + in its name."""
+    return f"{first}+{second}"
 
 
 def list_fixed(mistakes: Sequence[Mistakes]) -> list[Mistakes]:
@@ -114,9 +131,11 @@ def as_json(report: GateReport) -> dict[str, Any]:
         "made_at": report.made_at.isoformat(),
         "outcome": report.outcome(),
         "reason": report.ruling.reason if report.ruling else None,
+        "reasons": report.ruling.reasons if report.ruling else None,
         "champion": asdict(report.champion) | {"metrics": asdict(comparison.champion)},
         "candidate": asdict(report.candidate) | {"metrics": asdict(comparison.candidate)},
         "snapshot": report.snapshot,
+        "held_out": report.held_out,
         "resamples": comparison.resamples,
         "ahead_in_needed": needed_share(comparison, report.policy),
         "overall": _change_json(comparison.overall),
@@ -142,7 +161,13 @@ def _change_json(change: MetricChange) -> dict[str, Any]:
         "lead": change.lead,
         "interval": [change.low, change.high],
         "ahead_in": change.better,
+        "champion_interval": _ends(change.champion_interval),
+        "candidate_interval": _ends(change.candidate_interval),
     }
+
+
+def _ends(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else [interval.low, interval.high]
 
 
 def _latency_json(latency: Latency | None) -> dict[str, float] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from loop.gate.comparison import Mistakes, Part
@@ -17,39 +17,65 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 @dataclass(frozen=True, slots=True)
-class _TableRow:
+class ReportRow:
+    """A row of a table: a class, a subset of the images or the whole, with a word about it."""
+
     part: Part
     tag: str = ""
     is_total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class ReportTable:
+    """A table of changes, drawn on one scale."""
+
     title: str
     note: str
     first_column: str
     scale: Scale
-    rows: list[_TableRow]
+    rows: list[ReportRow]
 
 
 @dataclass(frozen=True, slots=True)
-class _Gallery:
+class ReportGallery:
+    """Pictures under a title, each with the id of its image in the page."""
+
     title: str
-    pictures: list[tuple[str, Picture]]  # each with the id of its image in the page
+    pictures: list[tuple[str, Picture]]
 
 
-def make_page(report: GateReport) -> str:
-    """Return the report as HTML."""
-    return fill(
-        TEMPLATE,
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """All that a page on a report shows, in its order; a card is a value with words about it."""
+
+    report: GateReport
+    reasons: list[str]
+    cards: list[tuple[str, str]]
+    tables: list[ReportTable]
+    galleries: list[ReportGallery]
+    facts: list[tuple[str, str]]
+
+
+def make_view(report: GateReport) -> ReportView:
+    """Return the content of the page on a report."""
+    return ReportView(
         report=report,
         reasons=[_make_sentence(reason) for reason in report.ruling.reasons] if report.ruling else [],
         cards=_make_cards(report),
         tables=[_make_class_table(report), *_make_subset_tables(report)],
         galleries=_make_galleries(report),
         facts=_list_facts(report),
+    )
+
+
+def make_page(report: GateReport) -> str:
+    """Return the report as HTML."""
+    view = make_view(report)
+    return fill(
+        TEMPLATE,
+        **{field.name: getattr(view, field.name) for field in fields(view)},
         caption=make_caption,
-        short=_shorten,
+        short=shorten_name,
         jpeg_uri=lambda jpeg: f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}",
     )
 
@@ -75,14 +101,14 @@ def _make_cards(report: GateReport) -> list[tuple[str, str]]:
     ]
 
 
-def _make_class_table(report: GateReport) -> _Table:
+def _make_class_table(report: GateReport) -> ReportTable:
     comparison, policy = report.comparison, report.policy
     whole = Part("all classes", comparison.candidate.images, comparison.candidate.boxes, comparison.overall)
-    rows = [_TableRow(whole, is_total=True)]
+    rows = [ReportRow(whole, is_total=True)]
     for part in sorted(comparison.classes, key=lambda part: part.change.lead):
         rare = "" if part.images >= policy.class_images else "too rare to judge"
-        rows.append(_TableRow(part, "dropped" if is_dropped(part, policy) else rare))
-    return _Table(
+        rows.append(ReportRow(part, "dropped" if is_dropped(part, policy) else rare))
+    return ReportTable(
         "Average precision by class",
         "AP over IoU 0.5 to 0.95. The bar is the 95% interval of the change, by a paired bootstrap over images; "
         f"the dashed line is how far a class may fall ({policy.class_drop:.2f}).",
@@ -92,17 +118,17 @@ def _make_class_table(report: GateReport) -> _Table:
     )
 
 
-def _make_subset_tables(report: GateReport) -> list[_Table]:
+def _make_subset_tables(report: GateReport) -> list[ReportTable]:
     """The table of old and new images; no table if it would have no row."""
     known, fresh, policy = report.comparison.known, report.comparison.fresh, report.policy
     rows = []
     if known:
         name = "images that the champion was first measured on"
         tag = "dropped" if is_dropped(known, policy) else ""
-        rows.append(_TableRow(Part(name, known.images, known.boxes, known.change), tag))
+        rows.append(ReportRow(Part(name, known.images, known.boxes, known.change), tag))
     if fresh:
-        rows.append(_TableRow(Part("images held out since then", fresh.images, fresh.boxes, fresh.change)))
-    table = _Table(
+        rows.append(ReportRow(Part("images held out since then", fresh.images, fresh.boxes, fresh.change)))
+    table = ReportTable(
         "Old images and new ones",
         "A fall on the old ones is forgetting. The two may show different classes.",
         "held-out images",
@@ -112,17 +138,17 @@ def _make_subset_tables(report: GateReport) -> list[_Table]:
     return [table] if rows else []
 
 
-def _make_galleries(report: GateReport) -> list[_Gallery]:
-    mistakes = report.comparison.mistakes
+def _make_galleries(report: GateReport) -> list[ReportGallery]:
+    mistakes, images = report.comparison.mistakes, report.comparison.candidate.images
     better, worse = list_fixed(mistakes), list_broken(mistakes)
     clean = sum(image.candidate == 0 for image in better)
     return [
-        _Gallery(
-            f"Images fixed: {len(better)} of {len(mistakes)} have fewer mistakes, {clean} none any more",
+        ReportGallery(
+            f"Images fixed: {len(better)} of {images} have fewer mistakes, {clean} none any more",
             _choose_pictures(report, better),
         ),
-        _Gallery(
-            f"Images newly broken: {len(worse)} of {len(mistakes)} have more mistakes",
+        ReportGallery(
+            f"Images newly broken: {len(worse)} of {images} have more mistakes",
             _choose_pictures(report, worse),
         ),
     ]
@@ -154,6 +180,6 @@ def _describe_provenance(side: ComparedVersion) -> str:
     return f"SHA-256 {side.sha256}, trained on {side.snapshot or 'no snapshot'}"
 
 
-def _shorten(name: str) -> str:
+def shorten_name(name: str) -> str:
     """The version number alone, short enough for a column head."""
     return name.rpartition("@")[2] or name

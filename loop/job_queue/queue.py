@@ -13,6 +13,7 @@ from loop.errors import PayloadError
 from loop.job_queue import job_list, job_places
 from loop.job_queue.claims import Claims
 from loop.job_queue.connection import answering, connect
+from loop.job_queue.page_queue import PageQueue
 
 if TYPE_CHECKING:
     from loop.job_queue.worker import Stopped
@@ -22,7 +23,7 @@ SHORT, LONG = 3600, 7 * 24 * 3600  # seconds that a job may take
 FAILURE_SECONDS = 24 * 3600  # that a failed job stays in Redis; RQ's own default is a year
 
 
-class JobQueue(job_places.JobPlaces, Claims, job_list.JobList):
+class JobQueue(job_places.JobPlaces, Claims, PageQueue, job_list.JobList):
     """The queues `gpu` and `default`."""
 
     def __init__(self, url: str) -> None:

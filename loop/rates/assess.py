@@ -9,8 +9,10 @@ from typing import TypeVar
 
 from loop.errors import LoopError
 from loop.rates.audit import PredictedTask, pool_versions
+from loop.rates.confusion import MOST_LABELS, Confusion, make_confusion
 from loop.rates.doubles import DoubleCounts, count_doubles
 from loop.rates.intervals import Estimate
+from loop.rates.over_time import RatesOverTime, arrange_by_week
 from loop.rates.rates import (
     NO_VALUE,
     Grouping,
@@ -70,10 +72,7 @@ class Assessment:
 
 def assess(rates: RatesRoom, project_id: int, request: RatesRequest) -> Assessment:
     """Return the rates of a project by group. Raises UnknownProject, and LoopError for cohorts without a field."""
-    rates.studio.projects.get(project_id)
-    field = request.field or rates.cohort_field
-    if request.by == Grouping.COHORT and not field:
-        raise LoopError("cohorts: which field of the task data tells them? Give --field, or set LOOP_COHORT_FIELD")
+    field = _check_request(rates, project_id, request)
     judged = rates.store.read_verdicts(
         project_id, field=field if request.by == Grouping.COHORT else "", since=request.since
     )
@@ -114,6 +113,35 @@ def measure_seconds_by_version(
     judged = rates.store.read_verdicts(project_id, since=since)
     counted = rates.reviews.store.find_counted(project_id)
     return group_seconds(list_timed_tasks(rates, project_id, judged, counted, "", since), Grouping.VERSION)
+
+
+def follow_rates(rates: RatesRoom, project_id: int, request: RatesRequest) -> RatesOverTime:
+    """Return the rates of a project by week and group; by week there are no groups. Raises as `assess` does."""
+    field = _check_request(rates, project_id, request)
+    counts = rates.store.count_by_day(project_id, request.by, field=field, since=request.since)
+    return arrange_by_week(counts, request.by, request.most)
+
+
+def count_confusion(
+    rates: RatesRoom,
+    project_id: int,
+    version: str | None = None,
+    *,
+    since: datetime | None = None,
+    most: int = MOST_LABELS,
+) -> Confusion:
+    """Count the boxes of a project by predicted and reviewed label, of one version or all. Raises UnknownProject."""
+    rates.studio.projects.get(project_id)
+    return make_confusion(rates.store.count_pairs(project_id, version, since), version, most)
+
+
+def _check_request(rates: RatesRoom, project_id: int, request: RatesRequest) -> str:
+    """Return the field that makes cohorts. Raises UnknownProject, and LoopError for cohorts without a field."""
+    rates.studio.projects.get(project_id)
+    field = request.field or rates.cohort_field
+    if request.by == Grouping.COHORT and not field:
+        raise LoopError("cohorts: which field of the task data tells them? Give --field, or set LOOP_COHORT_FIELD")
+    return field
 
 
 def _sort_groups(groups: Mapping[str, T], by: Grouping) -> dict[str, T]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from loop.notices import NoticeKind
 from loop.rates.alerts import Alert, read_alert
 from loop.rates.audit import PredictedTask
+from loop.rates.confusion import ConfusedPair
 from loop.rates.doubles import JudgedDouble
+from loop.rates.over_time import DayCount
 from loop.rates.rates import DETECTOR, NO_VALUE, REFERENCES, Grouping, RatedVerdict, Rates, name_cohort, rate_groups
 from loop.rates.review_times import SecondsPolicy
 from loop.rates.review_work import ReviewWork
@@ -38,9 +40,7 @@ class RateStore:
         *field* of the tasks' data names their cohorts. *since* drops earlier reviews.
         """
         columns = [verdicts.c[name] for name in _COLUMNS]
-        query = sa.select(*columns).where(verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow))
-        if since is not None:
-            query = query.where(verdicts.c.reviewed_at >= since)
+        query = sa.select(*columns).where(*_is_rated(project_id, since))
         cohorts = self.read_cohorts(project_id, field) if field else {}
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(verdicts.c.id))
@@ -53,22 +53,51 @@ class RateStore:
     def count_version(self, project_id: int, version: str) -> Rates:
         """The four verdicts on one version, counted by the database."""
         columns = verdicts.c
-        of_version = (columns.project_id == project_id, columns.version == version, sa.not_(columns.is_shadow))
         relabelled = sa.func.sum(sa.case((columns.is_relabelled, 1), else_=0))
-        query = sa.select(columns.decision, sa.func.count(), relabelled).where(*of_version).group_by(columns.decision)
+        query = sa.select(columns.decision, sa.func.count(), relabelled).group_by(columns.decision)
+        query = query.where(*_is_rated(project_id), columns.version == version)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         counts = {Decision(decision).value: count for decision, count, _ in rows}
         return Rates(**counts, relabelled=sum(number for _, _, number in rows))
+
+    def count_by_day(
+        self, project_id: int, by: Grouping, *, field: str = "", since: datetime | None = None
+    ) -> list[DayCount]:
+        """Count verdicts by group, day and decision, without verdicts on shadows; by week the group is NO_VALUE."""
+        group, decided = _find_group(by).label("rated_group"), (verdicts.c.decision, verdicts.c.is_relabelled)
+        day = sa.cast(sa.func.date(verdicts.c.reviewed_at), sa.Text).label("reviewed_day")
+        query = sa.select(group, day, *decided, sa.func.count()).where(*_is_rated(project_id, since))
+        query = query.group_by("rated_group", "reviewed_day", *decided)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        cohorts = self.read_cohorts(project_id, field) if by == Grouping.COHORT else None
+        return [
+            DayCount(
+                group=str(NO_VALUE if name is None else name) if cohorts is None else cohorts.get(name, NO_VALUE),
+                day=date.fromisoformat(moment),
+                decision=Decision(decision),
+                is_relabelled=is_relabelled,
+                verdicts=number,
+            )
+            for name, moment, decision, is_relabelled, number in rows
+        ]
+
+    def count_pairs(self, project_id: int, version: str | None, since: datetime | None = None) -> list[ConfusedPair]:
+        """Count boxes by predicted and reviewed label, without verdicts on shadows."""
+        predicted, reviewed = _PREDICTED.label("label_before"), _REVIEWED.label("label_after")
+        query = sa.select(predicted, reviewed, sa.func.count()).where(*_is_rated(project_id, since))
+        if version is not None:
+            query = query.where(verdicts.c.version == version)
+        with self._engine.connect() as connection:
+            return [ConfusedPair(*row) for row in connection.execute(query.group_by("label_before", "label_after"))]
 
     def read_doubles(self, project_id: int, since: datetime | None = None) -> list[JudgedDouble]:
         """Return the doubles with another label than the shown box, of every judged prediction that was shown."""
         columns = (predictions.c.id, predictions.c.version, predictions.c.regions, predictions.c.candidates)
         has_doubles = sa.cast(predictions.c.candidates, sa.Text).contains('"double_of"')
         query = sa.select(*columns, verdicts.c.reviewed).join(verdicts, verdicts.c.prediction_id == predictions.c.id)
-        query = query.where(verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow), has_doubles)
-        if since is not None:
-            query = query.where(verdicts.c.reviewed_at >= since)
+        query = query.where(*_is_rated(project_id, since), has_doubles)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(verdicts.c.id)).all()
         by_prediction = groupby(rows, key=lambda row: row.id)
@@ -92,9 +121,7 @@ class RateStore:
         counts = [sa.func.sum(sa.case((condition, 1), else_=0)).label(name) for name, condition in counted.items()]
         is_timed = (columns.lead_time > 0, columns.lead_time <= SecondsPolicy().longest)
         query = sa.select(columns.version, columns.lead_time, *counts)
-        query = query.where(columns.project_id == project_id, sa.not_(columns.is_shadow), *is_timed)
-        if since is not None:
-            query = query.where(columns.reviewed_at >= since)
+        query = query.where(*_is_rated(project_id, since), *is_timed)
         query = query.group_by(columns.task_id, columns.version, columns.lead_time)
         works: dict[str, list[ReviewWork]] = {}
         with self._engine.connect() as connection:
@@ -169,6 +196,27 @@ _COLUMNS = (
     *("task_id", "version", "stream", "decision", "is_relabelled", "predicted", "reviewed", "annotator"),
     "reviewed_at",
 )
+
+
+_PREDICTED, _REVIEWED = (verdicts.c[name]["label"].as_string() for name in ("predicted", "reviewed"))
+
+
+def _is_rated(project_id: int, since: datetime | None = None) -> list[sa.ColumnElement[bool]]:
+    conditions = [verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow)]
+    return conditions if since is None else [*conditions, verdicts.c.reviewed_at >= since]
+
+
+def _find_group(by: Grouping) -> sa.ColumnElement[Any]:
+    """The column of the groups; of cohorts that of the tasks."""
+    columns = verdicts.c
+    is_by_references = columns.predicted["source"].as_string().is_not(None)
+    computed: dict[Grouping, sa.ColumnElement[Any]] = {
+        Grouping.LABEL: sa.func.coalesce(_PREDICTED, _REVIEWED),
+        Grouping.SOURCE: sa.case((_PREDICTED.is_(None), None), (is_by_references, REFERENCES), else_=DETECTOR),
+        Grouping.COHORT: columns.task_id,
+        Grouping.WEEK: sa.null(),
+    }
+    return computed[by] if by in computed else columns[by.value]
 
 
 def _read_verdict(row: sa.Row[Any], cohort: str) -> RatedVerdict:

@@ -18,6 +18,7 @@ from loop.reviews.event_store import EventStore
 from loop.reviews.label_uses import LabelUses
 from loop.reviews.operation_store import OperationStore
 from loop.reviews.refusal_store import RefusalStore
+from loop.reviews.review_facts import ReviewFacts
 from loop.reviews.review_store import ReviewStore
 from loop.reviews.set_aside import SetAsideStore
 from loop.reviews.verdict_store import VerdictStore
@@ -41,6 +42,7 @@ class ReviewsRoom:
     operations: OperationStore
     refusals: RefusalStore
     label_uses: LabelUses
+    facts: ReviewFacts
 
     def reading_config(self, project_id: int) -> LabelConfig:
         """
@@ -66,4 +68,5 @@ def open_stores(engine: Engine, spool: Path) -> dict[str, Any]:
         "operations": OperationStore(engine),
         "refusals": RefusalStore(engine, apart),
         "label_uses": LabelUses(engine),
+        "facts": ReviewFacts(engine),
     }

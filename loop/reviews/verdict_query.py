@@ -41,6 +41,8 @@ class VerdictFilter(BaseModel):
     version: Annotated[str | None, Field(description="the version that was judged, such as yolo_detector@1.2.0")] = None
     decision: Decision | None = None
     label: Annotated[str | None, Field(description="the predicted label; the drawn label of a missed object")] = None
+    predicted_label: Annotated[str | None, Field(description="the predicted label; a missed object has none")] = None
+    reviewed_label: Annotated[str | None, Field(description="the label left; a false positive has none")] = None
     stream: Stream | None = None
     annotator: Annotated[int | None, Field(ge=1, le=LARGEST_ID, description="Label Studio's user id")] = None
     actor: Annotated[str | None, Field(description="the actor of a review in bulk")] = None
@@ -55,7 +57,7 @@ class VerdictFilter(BaseModel):
         """Read a time without a zone as UTC."""
         return _to_utc(moment) if moment else None
 
-    @field_validator("version", "label", "actor")
+    @field_validator("version", "label", "predicted_label", "reviewed_label", "actor")
     @classmethod
     def _check_text(cls, text: str | None) -> str | None:
         if text is not None and not is_text(text):

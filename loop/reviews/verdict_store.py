@@ -66,6 +66,12 @@ class VerdictStore:
         last = rows[most - 1]
         return records, Cursor(last.reviewed_at, last.task_id, last.version, last.position)
 
+    def count(self, wanted: VerdictFilter) -> dict[str, int]:
+        """Count the verdicts that match, by decision."""
+        query = sa.select(verdicts.c.decision, sa.func.count()).where(*_conditions(wanted))
+        with self._engine.connect() as connection:
+            return dict(connection.execute(query.group_by(verdicts.c.decision)).all())
+
     def all(self, wanted: VerdictFilter) -> Iterator[VerdictRecord]:
         """Yield all verdicts that match, with one page in memory at a time."""
         after: Cursor | None = None
@@ -100,12 +106,14 @@ def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict,
 
 
 def _conditions(wanted: VerdictFilter) -> list[sa.ColumnElement[bool]]:
-    label = sa.func.coalesce(verdicts.c.predicted["label"].as_string(), verdicts.c.reviewed["label"].as_string())
+    predicted, reviewed = (verdicts.c[name]["label"].as_string() for name in ("predicted", "reviewed"))
     conditions = [verdicts.c.project_id == wanted.project, verdicts.c.is_shadow == wanted.is_shadow]
     for column, value in (
         (verdicts.c.version, wanted.version),
         (verdicts.c.decision, wanted.decision and wanted.decision.value),
-        (label, wanted.label),
+        (sa.func.coalesce(predicted, reviewed), wanted.label),
+        (predicted, wanted.predicted_label),
+        (reviewed, wanted.reviewed_label),
         (verdicts.c.stream, wanted.stream and wanted.stream.value),
         (verdicts.c.annotator, wanted.annotator),
         (verdicts.c.task_id, wanted.task),

@@ -1,13 +1,17 @@
 """Evaluations made up from nothing, and a project whose newest training is judged on them."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 
 from loop.datasets.snapshots import LabelledImage
 from loop.datasets.splits import Side
 from loop.datasets.writer import open_draft
+from loop.gate.comparison import Latency, contrast
 from loop.gate.evaluation import IOUS, Evaluation, Metrics, PredictedBoxes, TrueBoxes
+from loop.gate.report import ComparedVersion, GateReport, Picture, list_boxes, list_broken, list_fixed
+from loop.gate.rule import GatePolicy, rule
 from loop.gate.true_positives import mark_hits
 from loop.label_studio.classes import ClassIndex
 from loop.registry.store import VersionFacts
@@ -101,3 +105,32 @@ def train_and_judge(rooms, folder, snapshot, champion=BAD, candidate=GOOD, *, le
     add(rooms, folder, NEW, snapshot, training)
     retrain(rooms.trainings, 1)
     return rooms, rooms.trainings.store.last(1)[0]
+
+
+HOSTILE_CLASSES = ("Bird", "<b>Cattle</b>", "Fish & chips")
+REPORTED = evaluation(30, HOSTILE_CLASSES)
+REPORTED_CANDIDATE = harm(REPORTED, 0.3, seed=1)
+
+
+def gate_report(champion=REPORTED, candidate=REPORTED_CANDIDATE, **more):
+    """A report of the gate, with two pictures of images fixed and two of images broken."""
+    comparison = contrast(champion, candidate, known=champion.images[:20], latency=Latency(10.0, 11.0))
+    jpeg = picture()
+    pictures = []
+    for mistakes in [*list_fixed(comparison.mistakes)[:2], *list_broken(comparison.mistakes)[:2]]:
+        truth, before = list_boxes(champion, mistakes.image, champion.shown(0.25))
+        _, after = list_boxes(candidate, mistakes.image, candidate.shown(0.25))
+        pictures.append(Picture(mistakes, jpeg, 64, 48, truth, before, after))
+    made = {
+        "project_id": 1,
+        "champion": ComparedVersion("yolo_detector@1.0.0", "a" * 64, "5" * 64),
+        "candidate": ComparedVersion("yolo_detector@1.1.0", "b" * 64, "6" * 64),
+        "snapshot": "6" * 64,
+        "made_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "threshold": 0.25,
+        "policy": GatePolicy(),
+        "comparison": comparison,
+        "ruling": rule(comparison, GatePolicy()),
+        "pictures": tuple(pictures),
+    }
+    return GateReport(**{**made, **more})

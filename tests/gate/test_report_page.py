@@ -3,48 +3,19 @@
 import io
 import json
 import re
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
 
-from loop.gate.comparison import Latency, contrast
-from loop.gate.report import ComparedVersion, GateReport, Picture, as_json, list_boxes, list_broken, list_fixed
+from loop.gate.comparison import contrast
+from loop.gate.report import as_json, list_boxes, list_broken
 from loop.gate.report_page import make_page
-from loop.gate.rule import GateOutcome, GatePolicy, Ruling, rule
+from loop.gate.rule import GateOutcome, Ruling
 from loop.regions import Box
 from loop.vision.image_files import THUMBNAIL, make_thumbnail
-from scripts.bench.harmed_evaluations import harm
 from tests.builders import picture
-from tests.gate.builders import evaluation
-
-CLASSES = ("Bird", "<b>Cattle</b>", "Fish & chips")
-CHAMPION = evaluation(30, CLASSES)
-CANDIDATE = harm(CHAMPION, 0.3, seed=1)
-
-
-def report(champion=CHAMPION, candidate=CANDIDATE, **more):
-    comparison = contrast(champion, candidate, known=champion.images[:20], latency=Latency(10.0, 11.0))
-    jpeg = picture()
-    pictures = []
-    for mistakes in [*list_fixed(comparison.mistakes)[:2], *list_broken(comparison.mistakes)[:2]]:
-        truth, before = list_boxes(champion, mistakes.image, champion.shown(0.25))
-        _, after = list_boxes(candidate, mistakes.image, candidate.shown(0.25))
-        pictures.append(Picture(mistakes, jpeg, 64, 48, truth, before, after))
-    made = {
-        "project_id": 1,
-        "champion": ComparedVersion("yolo_detector@1.0.0", "a" * 64, "5" * 64),
-        "candidate": ComparedVersion("yolo_detector@1.1.0", "b" * 64, "6" * 64),
-        "snapshot": "6" * 64,
-        "made_at": datetime(2026, 1, 1, tzinfo=UTC),
-        "threshold": 0.25,
-        "policy": GatePolicy(),
-        "comparison": comparison,
-        "ruling": rule(comparison, GatePolicy()),
-        "pictures": tuple(pictures),
-    }
-    return GateReport(**{**made, **more})
+from tests.gate.builders import HOSTILE_CLASSES, REPORTED, gate_report
 
 
 class Reader(HTMLParser):
@@ -69,16 +40,16 @@ class Reader(HTMLParser):
 def test_the_page_is_whole_and_needs_nothing_from_outside():
     reader = Reader()
 
-    reader.feed(make_page(report()))
+    reader.feed(make_page(gate_report()))
 
     assert reader.open == []
     assert reader.pointers
     assert all(pointer.startswith(("data:image/jpeg;base64,", "#image-")) for pointer in reader.pointers)
-    assert not re.search(r"https?:|@import|url\(|<script", make_page(report()))
+    assert not re.search(r"https?:|@import|url\(|<script", make_page(gate_report()))
 
 
 def test_names_of_classes_cannot_change_the_page():
-    html = make_page(report())
+    html = make_page(gate_report())
 
     assert "<b>Cattle" not in html
     assert "&lt;b&gt;Cattle&lt;/b&gt;" in html
@@ -87,32 +58,32 @@ def test_names_of_classes_cannot_change_the_page():
 
 @pytest.mark.parametrize("outcome", GateOutcome)
 def test_the_page_says_what_was_decided_and_why(outcome):
-    html = make_page(report(ruling=Ruling(outcome, ("first reason", "second reason"))))
+    html = make_page(gate_report(ruling=Ruling(outcome, ("first reason", "second reason"))))
 
     assert outcome.value.capitalize() in html
     assert "<li>First reason.</li><li>Second reason.</li>" in html
 
 
 def test_a_comparison_without_a_ruling_says_so():
-    assert ">Compared<" in make_page(report(ruling=None))
+    assert ">Compared<" in make_page(gate_report(ruling=None))
 
 
 def test_a_page_without_boxes_pictures_or_latency_is_whole_too():
-    nothing = CHAMPION.without_detections()
+    nothing = REPORTED.without_detections()
     reader = Reader()
 
-    reader.feed(make_page(report(nothing, nothing, comparison=contrast(nothing, nothing), pictures=())))
+    reader.feed(make_page(gate_report(nothing, nothing, comparison=contrast(nothing, nothing), pictures=())))
 
     assert reader.open == []
 
 
 def test_the_json_has_every_number_of_the_page():
-    made = report()
+    made = gate_report()
 
     stored = json.loads(json.dumps(as_json(made)))
 
     assert stored["outcome"] == "refused"
-    assert [part["name"] for part in stored["classes"]] == list(CLASSES)
+    assert [part["name"] for part in stored["classes"]] == list(HOSTILE_CLASSES)
     assert stored["overall"]["interval"][0] < stored["overall"]["lead"] < stored["overall"]["interval"][1]
     assert stored["measured_before_the_champion_was_made"]["images"] == 20
     assert stored["latency_ms"] == {"champion": 10.0, "candidate": 11.0, "ratio": 1.1}
@@ -120,7 +91,7 @@ def test_the_json_has_every_number_of_the_page():
 
 
 def test_the_boxes_of_a_picture_are_those_shown_and_the_true_ones():
-    truth, shown = list_boxes(CHAMPION, CHAMPION.images[3], CHAMPION.shown(0.25))
+    truth, shown = list_boxes(REPORTED, REPORTED.images[3], REPORTED.shown(0.25))
 
     assert len(truth) == 3
     assert all(one.confidence >= 0.25 for one in shown)

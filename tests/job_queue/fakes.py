@@ -2,6 +2,7 @@
 
 from loop.job_queue.claims import ClaimedItems
 from loop.job_queue.job_places import PlaceCounts
+from loop.job_queue.page_queue import name_job
 
 
 class LonelyWork:
@@ -18,6 +19,20 @@ class LonelyWork:
 
     def count_done(self, work, holder, done, *, is_first=False):
         return done
+
+
+class PageJobs:
+    """Jobs that pages asked for, by their ids; one that has a failure has ended."""
+
+    def __init__(self):
+        self.page_jobs = {}
+
+    def ask_page_job(self, queue, function, subject, project_id, *more, **given):
+        job_id = name_job(function, project_id, subject)
+        return self.page_jobs.setdefault(job_id, (queue, function, project_id, *more, given)) is not None
+
+    def is_open(self, job_id):
+        return job_id in self.page_jobs and job_id not in self.failures
 
 
 class ListedJobs:

@@ -28,6 +28,7 @@
       const line = {
         label: series.name, data: points(chart, series.values), borderColor: own, backgroundColor: own,
         borderWidth: 2, pointRadius: 3, spanGaps: true, showLine: chart.kind !== "points", own: series,
+        hasWhiskers: chart.kind === "points" && series.low.length > 0,
       };
       sets.push(line);
       if (series.low.length && chart.kind === "line") {
@@ -37,6 +38,28 @@
       }
     });
     return sets;
+  }
+
+  const whiskers = { id: "whiskers", afterDatasetsDraw: (chart) => chart.data.datasets.forEach((set, number) => {
+    if (!set.hasWhiskers || !chart.isDatasetVisible(number)) { return; }
+    const pen = chart.ctx, y = chart.scales.y;
+    pen.save();
+    pen.strokeStyle = set.borderColor;
+    pen.lineWidth = 1.5;
+    chart.getDatasetMeta(number).data.forEach((point, at) => {
+      const low = set.own.low[at], high = set.own.high[at];
+      if (low === null || high === null || point.skip) { return; }
+      pen.beginPath();
+      pen.moveTo(point.x, y.getPixelForValue(low));
+      pen.lineTo(point.x, y.getPixelForValue(high));
+      pen.stroke();
+    });
+    pen.restore();
+  }) };
+
+  function reach(chart, end, pick) {
+    const ends = chart.series.flatMap((series) => series[end].concat(series.values)).filter((value) => value !== null);
+    return ends.length ? pick(...ends) : undefined;
   }
 
   function axis(chart, title) {
@@ -56,6 +79,10 @@
     if (chart.is_share) { y.ticks.callback = (value) => Math.round(value * 100) + "%"; }
     if (chart.kind === "bar") { y.beginAtZero = true; }
     if (isNumeric(chart)) { x.type = "linear"; }
+    if (chart.kind === "points") {
+      y.suggestedMin = reach(chart, "low", Math.min);
+      y.suggestedMax = reach(chart, "high", Math.max);
+    }
     return {
       responsive: true, maintainAspectRatio: false, animation: false,
       interaction: { mode: "nearest", intersect: false, axis: chart.kind === "points" ? "xy" : "x" },
@@ -72,7 +99,7 @@
     const chart = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
     const type = chart.kind === "bar" ? "bar" : isNumeric(chart) ? "scatter" : "line";
     drawn.push(new Chart(figure.querySelector("canvas"),
-      { type: type, data: { labels: chart.places, datasets: lines(chart) }, options: options(chart) }));
+      { type: type, data: { labels: chart.places, datasets: lines(chart) }, options: options(chart), plugins: [whiskers] }));
   }
 
   function drawAll() {

@@ -1,12 +1,18 @@
 """A project with hostile names, as records hold it after some work."""
 
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+
+from loop.gate.rule import GateOutcome, Ruling
 from loop.job_queue.job_list import JobState, QueuedJob
 from loop.job_queue.progress import JobProgress
 from loop.registry.store import VersionFacts
 from loop.reviews.judging import judge_tasks
 from loop.reviews.set_aside import Step
-from loop.training.store import Phase
+from loop.training.store import Phase, TrainingEnd, TrainingState
 from tests.builders import NOON, box, region, review, served
+from tests.gate.builders import evaluation, gate_report
 
 HOSTILE = "</script><img src=x onerror=alert(1)>{{7*7}}<b>&amp;'\"\u202e"
 CONFIG = f"""
@@ -66,3 +72,60 @@ def _set_aside(rooms):
     ids = [event.id for event in rooms.reviews.events.pending(PROJECT)]
     rooms.reviews.events.mark_processed(ids, error=f"ValueError: {HOSTILE}")
     rooms.reviews.set_aside.replace(PROJECT, Step.JUDGE, [7], {7: HOSTILE})
+
+
+def fill_versions(rooms, folder, count=3, *, project=PROJECT, gone=()):
+    """
+    Fill a project with trained versions 2.0.0, 2.1.0 and so on, each with its training, labels and report.
+
+    The first three serve one after the other; reports of the versions with a number in *gone* are missing.
+    """
+    for number in range(count):
+        name = f"yolo_detector@2.{number}.0"
+        weights = folder / "weights.pt"
+        weights.write_bytes(f"{project} {name}".encode())
+        training = rooms.trainings.store.ask(project, "a test")
+        until = NOON + timedelta(minutes=4 * number + 4)
+        rooms.trainings.store.note(training.id, reviews_until=until, snapshot=f"{number:064x}")
+        facts = VersionFacts(
+            snapshot=f"{number:064x}",
+            parent=f"yolo_detector@2.{number - 1}.0" if number else None,
+            classes=("Car", HOSTILE),
+            metrics={"map50_95": 0.2 + 0.01 * number, "images": 30},
+            training={"training": training.id},
+        )
+        rooms.registry.versions.add(project, weights, facts, number=f"2.{number}.0")
+        outcome = GateOutcome.PROMOTED if number < 3 else GateOutcome.REFUSED
+        end = TrainingEnd(TrainingState.ENDED, f"mAP50-95 rose {HOSTILE}", name, outcome)
+        rooms.trainings.store.note(training.id, version=name)
+        counts = {"images": {"train": 40 + 40 * number, "held_out": 10 + 5 * number}}
+        rooms.trainings.store.settle(training.id, end, snapshot=counts)
+        rooms.trainings.store.end(training.id, end.state)
+        if number < 3:
+            rooms.registry.versions.promote(project, name, f"better {HOSTILE}")
+        if number not in gone:
+            write_report(rooms, project, number, outcome)
+
+
+@cache
+def report_on(better):
+    """A report on two made-up versions; the candidate finds more the larger *better* is."""
+    classes = ("Car", HOSTILE)
+    sides = [evaluation(12, classes, recall=0.4 + 0.06 * (better + step), seed=better + step) for step in (0, 1)]
+    return gate_report(*sides)
+
+
+def write_report(rooms, project, number, outcome):
+    """A report of the gate on version 2.*number*.0; the first two versions were measured on the same images."""
+    made = report_on(min(number, 8))
+    champion_name = f"yolo_detector@2.{number - 1}.0" if number else "yolo_detector@1.0.0"
+    made = replace(
+        made,
+        project_id=project,
+        champion=replace(made.champion, name=champion_name),
+        candidate=replace(made.candidate, name=f"yolo_detector@2.{number}.0"),
+        held_out="one set" if number < 2 else f"set {number}",
+        ruling=Ruling(outcome, (f"mAP50-95 {HOSTILE}", "and more")),
+        made_at=NOON + timedelta(days=number),
+    )
+    rooms.gate.reports.write(made)

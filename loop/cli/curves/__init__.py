@@ -1,0 +1,1 @@
+"""Tables of what changes over time: rates by week, confused labels, and the learning curve of versions."""
