@@ -60,7 +60,7 @@ class JobList(ProgressNotes):
             queues = [Queue(name, connection=self._redis) for name in (GPU, DEFAULT)]
             ids = list(dict.fromkeys(job_id for find in _FINDERS for queue in queues for job_id in find(queue)))
             fetched = [job for job in Job.fetch_many(ids, connection=self._redis) if job is not None]
-            found = [job for job in map(_read, fetched) if job is not None]
+            found = [read for job in fetched if (read := _read(job, with_error=True)) is not None]
         return sorted(found, key=lambda job: list(JobState).index(job.state))
 
     def job(self, job_id: str) -> QueuedJob | None:
