@@ -35,6 +35,7 @@ bench: setup
 	$(VENV)/python -m scripts.bench.conversion
 	$(VENV)/python -m scripts.bench.clusters
 	$(VENV)/python -m scripts.bench.first_reviews
+	$(VENV)/python -m scripts.bench.suspects $(if $(OBJECTLAB),--objectlab $(OBJECTLAB))
 	$(VENV)/python -m scripts.bench.bulk 10000
 	$(VENV)/python -m scripts.bench.commands
 	$(VENV)/python -m scripts.bench.pages

@@ -10,6 +10,9 @@ from scripts.bench.event_clients import Answer, send_at_once
 from scripts.bench.figures import BenchReport, Goal, Measurement, quantile, spread
 from scripts.bench.growth import slope
 from scripts.bench.page import BEGIN, END, PAGE, main
+from scripts.bench.planted_errors import ERRORS, count_planted, plant
+from scripts.demo.scenes import Scene
+from tests.builders import box
 
 
 def test_growth_is_found_within_its_interval_whatever_the_noise():
@@ -77,3 +80,14 @@ def test_the_docs_show_the_figures_of_today(tmp_path):
     main(page)
 
     assert page.read_text() == PAGE.read_text(), "run `python -m scripts.bench.page` and commit what it writes"
+
+
+def test_a_tenth_of_the_boxes_gets_an_error_as_many_of_each_kind():
+    scenes = [Scene(str(number), None, (("Bird", box()), ("Fruit", box(0.5, 0.5, 0.8, 0.8)))) for number in range(200)]
+
+    planted = plant(scenes, random.Random(1))
+
+    assert [count_planted(planted, error) for error in ERRORS] == [10, 10, 10, 10]
+    assert sum(len(image.regions) for image in planted) == 400  # as many extra ones as missing ones
+    changed = sum(len(image.wrong) + len(image.missing) for image in planted)
+    assert changed == 40
