@@ -15,10 +15,10 @@ from loop.label_studio.views import View, write_view
 from loop.regions import Detection
 from loop.registry.probe import ProbedWeights
 from tests.builders import CONFIG
-from tests.job_queue.fakes import AskedByHand, ListedJobs, LonelyWork, PageJobs
+from tests.job_queue.fakes import ListedJobs, LonelyWork, PageJobs
 
 
-class FakeQueue(AskedByHand, LonelyWork, ListedJobs, PageJobs):
+class FakeQueue(LonelyWork, ListedJobs, PageJobs):
     """Takes no job; remembers what was asked for."""
 
     def __init__(self):

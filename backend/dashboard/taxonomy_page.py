@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from backend import access
 from backend.dashboard.at_work import find_working
 from backend.dashboard.blueprint import Answer, go_back, project_page, rooms, show
 from backend.dashboard.forms import form, reason, text
 from loop.errors import LoopError, PayloadError, StalePlan, UpstreamError
+from loop.job_queue.page_queue import name_job
+from loop.job_queue.queue import DEFAULT
 from loop.label_studio.projects import Project
+from loop.storage.actor import who_acts
 from loop.storage.storable import is_text
 from loop.taxonomy import manage, taxonomy_yaml
 from loop.taxonomy.pages.check import CheckedFile, check_file
@@ -84,7 +86,7 @@ def _show(project: Project, checked: CheckedFile | None = None, content: str = "
     current = rooms().taxonomies.store.current(project.id)
     if checked is None and current is not None:
         content = taxonomy_yaml.write(current)
-    names = {f"{job}-{project.id}": name for job, name in JOBS.items()}
+    names = {name_job(job, project.id, ""): name for job, name in JOBS.items()}
     return show(
         "taxonomy.html",
         project=project,
@@ -117,11 +119,11 @@ def _require_unchanged(project: Project) -> None:
 def _ask(project: Project, job: str, *texts: str) -> Answer:
     """Queue a job in the name of the sender, and say so."""
     try:
-        is_new = rooms().queue.ask_by_hand(job, project.id, str(access.caller().name), *texts)
+        is_new = rooms().queue.ask_page_job(DEFAULT, job, "", project.id, who_acts(), *texts)
     except UpstreamError as error:
         return go_back("taxonomy", str(error), is_error=True, project_id=project.id)
     state = "asked for the job" if is_new else "waits or runs already: the job"
-    message = f"{state} {job}-{project.id}; load this page again when it has ended"
+    message = f"{state} {JOBS[job]}; load this page again when it has ended"
     return go_back("taxonomy", message, project_id=project.id)
 
 

@@ -76,10 +76,6 @@ class JobQueue(job_places.JobPlaces, Claims, PageQueue, job_list.JobList):
         """Ask for a job that matches the detections of a project that have a new vector."""
         return self._ask(DEFAULT, "loop.jobs.match", project_id)
 
-    def ask_by_hand(self, job: str, project_id: int, *texts: str) -> bool:
-        """Ask for a job of `loop/asked_jobs.py`, by its name; *texts* are its further arguments."""
-        return self._ask(DEFAULT, f"loop.asked_jobs.{job}", project_id, timeout=LONG, texts=texts)
-
     def ask_retrain(self, project_id: int) -> bool:
         """Ask for a job that runs the open training of a project."""
         return self._ask(GPU, "loop.jobs.retrain", project_id, timeout=LONG)
@@ -180,7 +176,7 @@ class JobQueue(job_places.JobPlaces, Claims, PageQueue, job_list.JobList):
         lines = (result.exc_string or "").strip().splitlines() if result else []
         return lines[-1][:300] if lines else ""
 
-    def _ask(self, queue: str, function: str, *ids: int, timeout: int = SHORT, texts: tuple[str, ...] = ()) -> bool:
+    def _ask(self, queue: str, function: str, *ids: int, timeout: int = SHORT) -> bool:
         """
         Enqueue unless the same work waits or runs already; return whether a job was added. Raises UpstreamError.
 
@@ -189,11 +185,9 @@ class JobQueue(job_places.JobPlaces, Claims, PageQueue, job_list.JobList):
         job_id = "-".join([function.rsplit(".", 1)[1], *map(str, ids)])
         options: dict[str, Any] = {"job_timeout": timeout, "result_ttl": 0, "failure_ttl": FAILURE_SECONDS}
         with answering():
-            return not self._is_open(job_id) and self._add(queue, function, (*ids, *texts), job_id, options)
+            return not self._is_open(job_id) and self._add(queue, function, ids, job_id, options)
 
-    def _add(
-        self, queue: str, function: str, arguments: tuple[int | str, ...], job_id: str, options: dict[str, Any]
-    ) -> bool:
+    def _add(self, queue: str, function: str, arguments: tuple[int, ...], job_id: str, options: dict[str, Any]) -> bool:
         from rq import Queue
         from rq.exceptions import DuplicateJobError
 

@@ -29,7 +29,9 @@ class PageJobs:
 
     def ask_page_job(self, queue, function, subject, project_id, *more, **given):
         job_id = name_job(function, project_id, subject)
-        return self.page_jobs.setdefault(job_id, (queue, function, project_id, *more, given)) is not None
+        is_new = not self.is_open(job_id)
+        self.page_jobs.setdefault(job_id, (queue, function, project_id, *more, given))
+        return is_new
 
     def is_open(self, job_id):
         return job_id in self.page_jobs and job_id not in self.failures
@@ -46,11 +48,3 @@ class ListedJobs:
 
     def cancel(self, job_id):
         self.cancelled.append(job_id)
-
-
-class AskedByHand:
-    """Takes no job that a page asks for, and remembers it; a job in `listed` is there already."""
-
-    def ask_by_hand(self, job, project_id, *texts):
-        self.asked.append((job, project_id, *texts))
-        return f"{job}-{project_id}" not in {each.id for each in self.listed}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop import asked_jobs
+from loop import page_jobs
 from loop.errors import LoopError, PayloadError, StalePlan
 from loop.references.index import index
 from loop.storage.actor import who_acts
@@ -148,13 +148,13 @@ def test_a_job_that_fails_leaves_its_reason_for_the_page(rooms, monkeypatch):
         assert who_acts() == "maria"
         return work(rooms)
 
-    monkeypatch.setattr(asked_jobs, "run_in_turn", run)
+    monkeypatch.setattr(page_jobs, "run_in_turn", run)
 
-    for job in (asked_jobs.calibrate, asked_jobs.dry_run, asked_jobs.undo):
+    for job in (page_jobs.calibrate, page_jobs.dry_run, page_jobs.undo):
         with pytest.raises(LoopError):
             job(1, "maria")
     with pytest.raises(LoopError):
-        asked_jobs.reapply(1, "maria", "0" * 16)
+        page_jobs.reapply(1, "maria", "0" * 16)
 
     page = read_taxonomy(rooms.taxonomies, 1)
     assert "loop taxonomy apply" in page.calibration.error
@@ -162,14 +162,14 @@ def test_a_job_that_fails_leaves_its_reason_for_the_page(rooms, monkeypatch):
 
 
 def test_jobs_prepare_change_and_undo(rooms, monkeypatch):
-    monkeypatch.setattr(asked_jobs, "run_in_turn", lambda name, project_id, work: work(rooms))
+    monkeypatch.setattr(page_jobs, "run_in_turn", lambda name, project_id, work: work(rooms))
     improved(rooms)
 
-    asked_jobs.calibrate(1, "maria")
-    asked_jobs.dry_run(1, "maria")
-    asked_jobs.reapply(1, "maria", prepare.read_changes(rooms.taxonomies, 1).token)
+    page_jobs.calibrate(1, "maria")
+    page_jobs.dry_run(1, "maria")
+    page_jobs.reapply(1, "maria", prepare.read_changes(rooms.taxonomies, 1).token)
     assert nodes(rooms, 1) == {"1l": "car", "1r": "person"}
-    line = asked_jobs.undo(1, "maria")
+    line = page_jobs.undo(1, "maria")
 
     assert nodes(rooms, 1) == {"1l": None, "1r": None}
     page = read_taxonomy(rooms.taxonomies, 1)

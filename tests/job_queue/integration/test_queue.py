@@ -11,7 +11,6 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.job import Job
 
-from loop import asked_jobs
 from loop.errors import UpstreamError
 from loop.installation.processes import EmbeddedRedis
 from loop.job_queue.connection import connect
@@ -51,15 +50,6 @@ def jobs(redis, connection):
 def test_a_hundred_asks_make_one_job(jobs):
     assert [jobs.ask_retrain(7) for _ in range(100)] == [True] + [False] * 99
     assert jobs.lengths() == {GPU: 1, DEFAULT: 0}
-
-
-def test_a_job_that_a_page_asks_for_gets_its_arguments_and_is_asked_for_once(jobs, connection):
-    assert jobs.ask_by_hand("reapply", 7, "maria", "0f" * 8)
-    assert not jobs.ask_by_hand("reapply", 7, "ahmed", "00" * 8)
-
-    job = Job.fetch("reapply-7", connection=connection)
-
-    assert (job.func, tuple(job.args)) == (asked_jobs.reapply, (7, "maria", "0f" * 8))
 
 
 def test_progress_is_read_until_nothing_is_left(jobs, connection):

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from backend.dashboard.taxonomy_page import JOBS
-from loop import asked_jobs
+from loop import page_jobs
 from loop.job_queue.job_list import JobState
+from loop.job_queue.page_queue import name_job
 from loop.taxonomy import manage, taxonomy_yaml
 from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT
@@ -115,25 +116,28 @@ def test_what_takes_long_is_a_queued_job_in_the_name_of_the_person(rooms, operat
         kind, message = send(operator, action, **fields)[0]
         assert (kind, message.partition(";")[0]) == (
             "done",
-            f"asked for the job {action.replace('-', '_')}-{PROJECT}",
+            f"asked for the job {JOBS[action.replace('-', '_')]}",
         )
 
-    assert [asked for asked in rooms.queue.asked if asked[0] != "index"] == [
-        ("calibrate", PROJECT, "user"),
-        ("dry_run", PROJECT, "user"),
-        ("reapply", PROJECT, "user", TOKEN),
-        ("undo", PROJECT, "user"),
+    assert list(rooms.queue.page_jobs.values()) == [
+        ("default", "calibrate", PROJECT, "operator user", {}),
+        ("default", "dry_run", PROJECT, "operator user", {}),
+        ("default", "reapply", PROJECT, "operator user", TOKEN, {}),
+        ("default", "undo", PROJECT, "operator user", {}),
     ]
 
 
 def test_each_job_of_the_page_exists():
-    assert all(callable(getattr(asked_jobs, job)) for job in JOBS)
+    assert all(callable(getattr(page_jobs, job)) for job in JOBS)
 
 
 def test_a_job_that_waits_is_named_and_not_asked_for_twice(rooms, operator):
-    rooms.queue.listed = [queued("calibrate"), replace(queued("undo"), state=JobState.FAILED)]
+    ids = [name_job(job, PROJECT, "") for job in ("calibrate", "undo")]
+    states = (JobState.WAITING, JobState.FAILED)
+    rooms.queue.listed = [replace(queued("job"), id=each, state=state) for each, state in zip(ids, states, strict=True)]
+    rooms.queue.page_jobs[ids[0]] = ()
 
-    assert f'At work: <a href="/loop/jobs/calibrate-{PROJECT}">calibrate</a>.' in operator.get(PATH).text
+    assert f'At work: <a href="/loop/jobs/{ids[0]}">calibrate</a>.' in operator.get(PATH).text
     assert "waits or runs already" in send(operator, "calibrate")[0][1]
 
 
