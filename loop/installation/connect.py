@@ -158,7 +158,7 @@ def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
     if champion and fit and fit.labels:
         labels = join_names(fit.labels)
         problem = f"not suggested before the first reviews, because {champion.name} has no class for them: {labels}"
-        return [f"{problem}. {FIT_ADVICE.capitalize()}"]
+        return [f"{problem}: {FIT_ADVICE}"]
     return []
 
 

@@ -208,6 +208,7 @@ def test_labels_that_nothing_suggests_are_named_with_what_to_do(connectable, lab
     (line,) = (line for line in connect(rooms.installation, 1) if "suggested" in line)
 
     assert words in line
+    assert '<Label value="Vehicle" predicted_values="car,truck"/>' in line
     assert "predicted_values" in line
 
 
