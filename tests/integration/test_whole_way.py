@@ -3,6 +3,7 @@
 import pytest
 
 from loop.label_studio.webhook import PROJECT_HEADER
+from loop.serving.refresh import is_due
 from tests.services import RETRAIN_AFTER, make_project, project_of, run_loop, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -53,7 +54,8 @@ def test_reviews_lead_to_a_better_version_by_webhooks_alone(api, connected, loop
     assert training.status == "promoted", training
     assert training.report["snapshot"]["images"]["train"] + training.report["snapshot"]["images"]["held_out"] == 16
 
-    assert served_by(api, loop_rooms, project_id) == "yolo_detector@1.0.0"
+    assert served_by(api, loop_rooms, project_id) == "yolo_detector@1.0.0"  # after the first batch
+    until(lambda: not is_due(loop_rooms.serving, loop_rooms.studio.projects.get(project_id)), 30)
     tasks = api.get("/api/tasks", params={"project": project_id, "fields": "all", "page_size": 50}).json()["tasks"]
     open_tasks = [task for task in tasks if not task["annotations"]]
     assert len(open_tasks) == 6

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from loop.installation.processes import EmbeddedRedis
 from loop.label_studio.payloads import read_review
 from loop.regions import Box
 from loop.reviews.judging import judge_tasks
@@ -24,9 +25,12 @@ pytestmark = pytest.mark.timeout(240)
 def rooms(label_studio, tmp_path_factory):
     """Records of our own; nothing runs beside them."""
     folder = tmp_path_factory.mktemp("retire")
-    settings = settings_of(label_studio, folder / "home", LOOP_KEEP_PREDICTIONS="-1")
-    with closing(build(settings, migrate=True)) as built:
+    server = EmbeddedRedis(folder / "redis")
+    server.start()
+    variables = {"LOOP_KEEP_PREDICTIONS": "-1", "LOOP_REDIS_URL": server.address}
+    with closing(build(settings_of(label_studio, folder / "home", **variables), migrate=True)) as built:
         yield swap(built, (built.registry.detectors, FakeDetectors((Box(0.1, 0.1, 0.5, 0.5), "car", 0.9))))
+    server.stop()
 
 
 @pytest.fixture
