@@ -2,7 +2,7 @@
 Take a picture of each page of the dashboard of an installation that runs: `python -m scripts.screenshots [PROJECT]`.
 
 It needs the same LOOP_HOME and settings as the `loop up` that runs, and Chromium. Each page of the navigation becomes
-docs/screenshots/NAME.png, in light; the overview also in dark and at the width of a phone. docs/dashboard.md has them.
+docs/screenshots/NAME.webp, in light; the overview also in dark and at the width of a phone. docs/dashboard.md has them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "dashboard.md"
 FOLDER = PAGE.parent / "screenshots"
 BEGIN, END = "<!-- screenshots: begin -->", "<!-- screenshots: end -->"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-WIDE, NARROW, TALLEST = 1200, 360, 1400  # pixels
-MOST_BYTES = 200_000
+WIDE, NARROW, HEIGHT, TALLEST = 1200, 360, 800, 1400  # pixels
+QUALITY = 85  # of WebP
 SETTLING = 1500  # milliseconds in which parts of a page load and charts are drawn
 
 
@@ -49,7 +49,7 @@ def opened() -> Iterator[Page]:
     """Open a page of a browser."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield browser.new_page(viewport={"width": WIDE, "height": 800}, color_scheme="light")
+        yield browser.new_page(viewport={"width": WIDE, "height": HEIGHT}, color_scheme="light")
         browser.close()
 
 
@@ -62,14 +62,14 @@ def take(page: Page, url: str, project_id: int, folder: Path) -> Iterator[tuple[
     addresses = {link.inner_text(): link.get_attribute("href") for link in links}
     for title, address in addresses.items():
         page.goto(f"{url}{address}")
-        yield title, _take(page, folder / f"{_name(title)}.png")
+        yield title, _take(page, folder / f"{_name(title)}.webp")
     page.emulate_media(color_scheme="dark")
     page.goto(overview)
-    yield "Overview, dark", _take(page, folder / "overview-dark.png")
+    yield "Overview, dark", _take(page, folder / "overview-dark.webp")
     page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": NARROW, "height": 740})
+    page.set_viewport_size({"width": NARROW, "height": HEIGHT})
     page.goto(overview)
-    yield "Overview, on a phone", _take(page, folder / "overview-phone.png")
+    yield "Overview, on a phone", _take(page, folder / "overview-phone.webp")
 
 
 def write_page(pictures: Mapping[str, Path], page: Path = PAGE) -> None:
@@ -80,14 +80,13 @@ def write_page(pictures: Mapping[str, Path], page: Path = PAGE) -> None:
 
 
 def _take(page: Page, path: Path) -> Path:
-    """Write a picture of the whole page, of at most TALLEST pixels, in as many colours as MOST_BYTES allow."""
+    """Write a picture of the page, down to at most TALLEST pixels."""
     page.wait_for_timeout(SETTLING)
-    picture = Image.open(BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    picture = picture.crop((0, 0, picture.width, min(picture.height, TALLEST)))
-    for colours in (256, 128, 64, 32, 16):
-        picture.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
-        if path.stat().st_size < MOST_BYTES:
-            break
+    height, width = page.evaluate("document.documentElement.scrollHeight"), page.evaluate("innerWidth")
+    page.set_viewport_size({"width": width, "height": min(height, TALLEST)})  # a bar at the lower edge stays there
+    page.wait_for_timeout(SETTLING)
+    Image.open(BytesIO(page.screenshot())).convert("RGB").save(path, quality=QUALITY, method=6)
+    page.set_viewport_size({"width": width, "height": HEIGHT})
     return path
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain
 
 from loop.crops.box_store import BoxOrder, StoredBox
 from loop.crops.pictures import BoxSource
@@ -41,7 +42,7 @@ SUSPICIONS = {CropOrder(kind.value): kind for kind in SuspectKind}
 @dataclass(frozen=True, slots=True)
 class CropQuery:
     """
-    The crops to show: boxes of a *label* (None: the most frequent one; of suspects, all), in an order.
+    The crops to show: boxes of a *label* (None: the most frequent label of the project; of suspects, all), in an order.
 
     Suspects have their source by their kind. *like* names the box that the others look like.
     """
@@ -99,7 +100,7 @@ class CropPage:
 
 def list_crops(crops: CropsRoom, project_id: int, query: CropQuery) -> CropPage:
     """Return a page of crops. Raises UnknownProject, and PayloadError if *like* names no box."""
-    crops.studio.projects.get(project_id)
+    config = crops.studio.projects.get(project_id).config()
     if query.order in SUSPICIONS:
         return _list_suspects(crops, project_id, query)
     source = find_source(crops.references, project_id)
@@ -109,7 +110,8 @@ def list_crops(crops: CropsRoom, project_id: int, query: CropQuery) -> CropPage:
         return _list_alike(crops, project_id, query, source.space)
     kind = KINDS[query.source]
     labels = crops.boxes.count_labels(project_id, source.space, kind)
-    label = query.label if query.label is not None else next(iter(labels), None)
+    own = (label for label in labels if label in config.label_names)
+    label = query.label if query.label is not None else next(chain(own, labels), None)
     query, total = replace(query, label=label), labels.get(label, 0) if label is not None else 0
     query = replace(query, page=_fit_page(query, total))
     order, offset = BoxOrder(query.order.value), (query.page - 1) * query.size

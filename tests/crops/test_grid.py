@@ -10,7 +10,7 @@ from loop.crops.relabel import BoxName
 from loop.crops.suspect_store import SuspectList
 from loop.crops.suspicion import SuspectBox, SuspectKind
 from loop.errors import PayloadError, UnknownProject
-from tests.builders import NOON, region
+from tests.builders import CONFIG, NOON, region
 from tests.crops.builders import CAR, PERSON, accept, fill
 
 
@@ -35,6 +35,15 @@ def test_without_a_class_the_most_frequent_one_is_shown_and_a_page_too_far_is_th
     page = list_crops(rooms.crops, 1, CropQuery(page=10**9, size=4))
 
     assert (page.query.label, page.query.page, len(page.crops)) == ("Car", 2, 2)
+
+
+def test_a_class_that_is_no_label_of_the_project_comes_after_those_that_are(rooms):
+    fill(rooms)
+    rooms.studio.projects.save(1, "Cars", CONFIG.replace('"Car"', '"Lorry"'))
+
+    page = list_crops(rooms.crops, 1, CropQuery())
+
+    assert (page.query.label, page.labels) == ("Person", {"Car": 6, "Person": 3})
 
 
 def test_reviewed_boxes_have_their_verdict(rooms):

@@ -78,7 +78,12 @@
     const y = axis(chart, chart.y), x = axis(chart, chart.x);
     if (chart.is_share) { y.ticks.callback = (value) => Math.round(value * 100) + "%"; }
     if (chart.kind === "bar") { y.beginAtZero = true; }
-    if (isNumeric(chart)) { x.type = "linear"; }
+    if (isNumeric(chart)) {
+      x.type = "linear";
+      x.suggestedMin = 0;
+    } else {
+      x.offset = true;
+    }
     if (chart.kind === "points") {
       y.suggestedMin = reach(chart, "low", Math.min);
       y.suggestedMax = reach(chart, "high", Math.max);

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from scripts.screenshots import BEGIN, END, MOST_BYTES, take, write_page
+from scripts.screenshots import BEGIN, END, take, write_page
 from tests.backend.dashboard.builders import PROJECT
 
 pytestmark = [
@@ -21,8 +21,8 @@ def test_each_page_of_the_navigation_has_a_small_picture_and_the_docs_show_it(pa
 
     text = (tmp_path / "dashboard.md").read_text()
     assert {"Projects", "Overview", "Jobs", "Doctor", "Overview, dark", "Overview, on a phone"} <= set(pictures)
-    assert max(path.stat().st_size for path in pictures.values()) < MOST_BYTES
+    assert max(path.stat().st_size for path in pictures.values()) < 200_000
     assert Image.open(pictures["Overview, on a phone"]).width == 360
-    assert "![Audit trail](screenshots/audit-trail.png)" in text
+    assert "![Audit trail](screenshots/audit-trail.webp)" in text
     assert "old" not in text
     assert text.endswith("after\n")
