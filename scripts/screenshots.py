@@ -27,6 +27,10 @@ BEGIN, END = "<!-- screenshots: begin -->", "<!-- screenshots: end -->"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 WIDE, NARROW, HEIGHT, TALLEST = 1200, 360, 800, 1400  # pixels
 QUALITY = 85  # of WebP
+HIDE = """folder => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(folder, "LOOP_HOME");
+}"""  # folders of this machine are not for the docs
 SETTLING = 1500  # milliseconds in which parts of a page load and charts are drawn
 
 
@@ -85,6 +89,7 @@ def _take(page: Page, path: Path) -> Path:
     height, width = page.evaluate("document.documentElement.scrollHeight"), page.evaluate("innerWidth")
     page.set_viewport_size({"width": width, "height": min(height, TALLEST)})  # a bar at the lower edge stays there
     page.wait_for_timeout(SETTLING)
+    page.evaluate(HIDE, str(Settings.read().home))
     Image.open(BytesIO(page.screenshot())).convert("RGB").save(path, quality=QUALITY, method=6)
     page.set_viewport_size({"width": width, "height": HEIGHT})
     return path
