@@ -130,7 +130,7 @@ def migrate(url: str | sa.URL) -> None:
         with file.with_name(f"{file.name}.migrating").open("w") as lock:
             lock_descriptor(lock.fileno())
             command.upgrade(config, "head")
-    except (sa.exc.DBAPIError, CommandError, OSError) as error:
+    except (sa.exc.DBAPIError, sqlite3.Error, CommandError, OSError) as error:
         raise _down(engine.url, error) from error
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from loop.errors import RecordsDown
 from loop.installation.backup import backup, restore
 from loop.reviews.event_file import connect_events
 from loop.settings import Settings
@@ -87,6 +88,16 @@ def test_an_upgrade_that_was_killed_before_its_commit_moves_them_again(rooms, se
     migrate(settings.database)
 
     assert read_rows(rooms, events) == older
+
+
+def test_an_upgrade_that_cannot_write_their_file_says_so_and_loses_none(rooms, settings, older):
+    name_events(settings.home / "loop.sqlite3").write_bytes(b"something else" * 100)
+
+    with pytest.raises(RecordsDown, match="not a database"):
+        migrate(settings.database)
+
+    with rooms.engine.connect() as connection:
+        assert len(connection.execute(sa.select(events)).all()) == len(older)
 
 
 def test_a_backup_has_the_events_and_is_restored_with_them(rooms, settings, tmp_path):
