@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # The whole of `loop` in one image, without weights; docs/deployment.md says how to run it.
 #   docker build -t label-studio-yolo-loop:cuda .                       for machines with NVIDIA GPUs; runs without one too
-#   docker build -t label-studio-yolo-loop:cpu --build-arg VARIANT=cpu .    about 5 GB smaller
+#   docker build -t label-studio-yolo-loop:cpu --build-arg VARIANT=cpu .    without CUDA, so smaller
 ARG VARIANT=cuda
 
 FROM python:3.11-slim-bookworm AS base
