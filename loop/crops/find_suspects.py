@@ -33,24 +33,25 @@ from loop.serving.predict import predict
 from loop.storage.queries import chunked
 
 log = logging.getLogger(__name__)
+POLICY = SuspicionPolicy()
 MOST = 2000  # boxes of each kind that are recorded
 PAGE = 200  # tasks that are compared at a time
 
 
-def look(crops: CropsRoom, project_id: int, policy: SuspicionPolicy | None = None) -> str:
+def look(crops: CropsRoom, project_id: int) -> str:
     """
     Look at all reviews of a project, and record the boxes that may be wrong; return a line about them.
 
     A part that cannot be looked at is named, and the others are: Milvus is down, or no version serves.
     """
-    policy, left_out = policy or SuspicionPolicy(), list[str]()
+    left_out = list[str]()
     swapped = _find_swapped(crops, project_id, left_out)
     version, images = "", list[ReviewedImage]()
     try:
         version, images = _compare(crops, project_id, left_out)
     except LoopError as error:
         left_out.append(f"overlooked and misplaced boxes: {error}")
-    suspects = [*swapped[:MOST], *find_overlooked(images, policy)[:MOST], *find_misplaced(images, policy)[:MOST]]
+    suspects = [*swapped[:MOST], *find_overlooked(images, POLICY)[:MOST], *find_misplaced(images, POLICY)[:MOST]]
     found = SuspectList(version, len(images), tuple(suspects), datetime.now(UTC), tuple(left_out))
     crops.suspects.replace(project_id, found)
     return describe(found)
@@ -154,7 +155,7 @@ def _join(
             if verdict.decision == Decision.FALSE_POSITIVE and verdict.image == image and verdict.predicted
         )
         whole = ReviewedImage(task_id, image, counted[task_id].review.regions, regions, rejected=rejected)
-        if has_unfound(whole, SuspicionPolicy()):
+        if has_unfound(whole, POLICY):
             whole = replace(whole, found=_read_others(crops, project_id, task_id, image))
         yield whole
 

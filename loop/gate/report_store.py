@@ -89,7 +89,7 @@ class ReportStore:
 
     def read_class_precisions(self, project_id: int, name: str) -> dict[str, float]:
         """Return the AP of each class of a version on the held-out images; empty if the gate never judged it."""
-        path = self._bring(self._folder(project_id, name) / "report.json")
+        path = self._bring(self._folder(project_id, name) / FIGURES)
         try:
             return {str(part["name"]): float(part["candidate"]) for part in json.loads(path.read_text())["classes"]}
         except (OSError, ValueError, KeyError, TypeError):

@@ -53,16 +53,20 @@ class Dead(BaseException):
     """The process dies here."""
 
 
+def dies(change, *args):
+    """Whether the process dies in a change."""
+    try:
+        change(*args)
+    except Dead:
+        return True
+    return False
+
+
 @pytest.mark.parametrize("left", range(7))
 def test_killed_anywhere_promoting_again_does_what_is_missing(rooms, left):
     insects, _ = planted(rooms)
-    try:
-        promote(steps(rooms, left).discovery, 1, insects.id, "Insect")
-    except Dead:
-        was_killed = True
-    else:
-        was_killed = False
 
+    was_killed = dies(promote, steps(rooms, left).discovery, 1, insects.id, "Insect")
     promote(rooms.discovery, 1, insects.id, "Insect")
     index(rooms.references, 1)
 
@@ -79,13 +83,8 @@ def test_killed_anywhere_undoing_again_does_what_is_missing(rooms, left):
     insects, _ = planted(rooms)
     promote(rooms.discovery, 1, insects.id, "Insect")
     index(rooms.references, 1)
-    try:
-        undo(steps(rooms, left).discovery, 1, insects.id, "")
-    except Dead:
-        was_killed = True
-    else:
-        was_killed = False
 
+    was_killed = dies(undo, steps(rooms, left).discovery, 1, insects.id, "")
     undo(rooms.discovery, 1, insects.id, "")
     index(rooms.references, 1)
 
