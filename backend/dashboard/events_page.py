@@ -23,15 +23,17 @@ def events() -> Answer:
     is_failed = bool(request.args.get("failed"))
     projects = [each for each in rooms().studio.projects.all() if access.caller().may_name(each.id)]
     by_project = [(each, reviews.events.find_set_aside(each.id, most=most)) for each in projects]
+    tasks = [(each, reviews.set_aside.all(each.id)[:most]) for each in projects]
     deliveries = outbox.last(is_failed=is_failed, most=most)
+    rows = {len(deliveries), *(len(found) for _, found in by_project), *(len(found) for _, found in tasks)}
     return show(
         "events.html",
         events=[(project, found) for project, found in by_project if found],
         counts={project.id: reviews.events.count_set_aside(project.id) for project in projects},
-        tasks=[(project, each) for project in projects for each in reviews.set_aside.all(project.id)[:most]],
+        tasks=[(project, each) for project, found in tasks for each in found],
         deliveries=[(delivery, redact(delivery.url)) for delivery in deliveries],
         is_failed=is_failed,
-        has_more=most == MOST and MOST in (len(deliveries), *(len(found) for _, found in by_project)),
+        has_more=most == MOST and MOST in rows,
         has_receivers=bool(outbox.receivers),
     )
 

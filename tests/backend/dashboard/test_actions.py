@@ -3,6 +3,7 @@
 import pytest
 
 from backend.dashboard.blueprint import dashboard
+from loop.reviews.set_aside import Step
 from tests.backend.builders import AUTH
 from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT
 from tests.backend.dashboard.test_door import token_in_page
@@ -105,6 +106,14 @@ def test_events_that_are_not_set_aside_are_an_error(filled, act, ids):
 def test_events_of_another_project_stay(filled, act):
     assert act("projects/1/events/retry", id=1).status_code == 400
     assert pending(filled) == []
+
+
+def test_tasks_that_find_no_room_on_the_page_are_shown_on_request(filled, operator):
+    tasks = range(1000, 1060)
+    filled.extensions["rooms"].reviews.set_aside.replace(PROJECT, Step.JUDGE, tasks, dict.fromkeys(tasks, "no box"))
+
+    assert "More rows" in operator.get("/loop/events").text
+    assert operator.get("/loop/events?all=1").text.count("no box") == 60
 
 
 @pytest.mark.parametrize("notice", ["", "nothing", "x" * 200, "\0", HOSTILE])
