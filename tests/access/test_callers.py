@@ -2,7 +2,7 @@
 
 import pytest
 
-from loop.access.callers import EVENTS, Caller, CallerKind
+from loop.access.callers import EVENTS, SIGN_OUT, Caller, CallerKind
 
 ROUTES = {
     "set-up": ("POST", "protocol.setup"),
@@ -13,13 +13,14 @@ ROUTES = {
     "verdicts": ("GET", "api.verdicts"),
     "events": ("POST", EVENTS),
     "new": ("GET", "api.of_tomorrow"),
+    "sign-out": ("POST", SIGN_OUT),
 }
 OPEN = {
     CallerKind.WEBHOOK: {"events"},
     CallerKind.BACKEND: {"set-up", "predict", "versions", "events"},
     CallerKind.OPERATOR: set(ROUTES),
     CallerKind.TOKEN: set(ROUTES) - {"events"},
-    CallerKind.READER: {"versions", "metrics", "verdicts", "new"},
+    CallerKind.READER: {"versions", "metrics", "verdicts", "new", "sign-out"},
 }
 
 

@@ -44,9 +44,10 @@ def test_no_action_is_done_for_a_reader(filled):
     client = filled.test_client()
     token = token_in_page(client, reader)
 
-    statuses = {path: client.post(path, data={"csrf_token": token}, headers=reader) for path in actions(filled)}
+    paths = set(actions(filled)) - {"/loop/sign-out"}
+    statuses = {path: client.post(path, data={"csrf_token": token}, headers=reader).status_code for path in paths}
 
-    assert {answer.status_code for answer in statuses.values()} == {403}
+    assert set(statuses.values()) == {403}, statuses
 
 
 def test_no_action_is_done_by_a_get(filled, operator):

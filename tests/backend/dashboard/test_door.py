@@ -17,7 +17,7 @@ from tests.backend.builders import AUTH, VERDICTS
 from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT
 
 ROOT = Path(__file__).parents[3]
-SIGN_OUT = "/loop/sign-out"  # an action that every sender may ask for, if it may act at all
+SIGN_OUT = "/loop/sign-out"  # an action that every sender may ask for
 
 
 @pytest.fixture
@@ -111,10 +111,19 @@ def test_a_reader_looks_and_does_nothing(no_password):
     sign_in(no_password, is_read_only=True)
     shown = no_password.get("/loop/")
 
-    answer = no_password.post(SIGN_OUT, data={"csrf_token": token_in(shown)}, headers=PAGE)
+    answer = no_password.post("/loop/jobs/x/cancel", data={"csrf_token": token_in(shown)}, headers=PAGE)
 
     assert (shown.status_code, answer.status_code) == (200, 403)
     assert "may look only" in shown.text
+
+
+@pytest.mark.parametrize("is_read_only", [False, True])
+def test_whoever_signed_in_signs_out(no_password, is_read_only):
+    sign_in(no_password, is_read_only=is_read_only)
+    token = token_in(no_password.get("/loop/"))
+
+    assert no_password.post(SIGN_OUT, data={"csrf_token": token}, headers=PAGE).status_code == 303
+    assert no_password.get("/loop/", headers=PAGE).status_code == 401
 
 
 def acting(operator, headers, **fields):
