@@ -115,3 +115,17 @@ def open_rooms(project: int | None = None) -> Rooms:
     if project is not None:
         rooms.studio.projects.get(project)
     return rooms
+
+
+def judged_version(rooms: Rooms, project: int, name: str | None) -> str | None:
+    """Return the full name of a version by its name, or by its number alone. Raises UnknownVersion."""
+    from loop.errors import UnknownVersion
+
+    if name is None:
+        return None
+    known = {version.name for version in rooms.registry.versions.list(project)}
+    known |= rooms.rates.store.count_by_version(project).keys()  # also imported predictions
+    full = next((each for each in sorted(known) if name in (each, each.rpartition("@")[2])), None)
+    if full is None:
+        raise UnknownVersion(name, sorted(known))
+    return full

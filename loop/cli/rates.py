@@ -12,7 +12,7 @@ from rich.console import Console
 
 from loop.cli.curves.rates_over_time import plain_json, print_confusion, print_weekly, share_text, show_plain
 from loop.cli.grid import Field, show_table
-from loop.cli.options import AsJson, ProjectId, open_rooms, out, print_json
+from loop.cli.options import AsJson, ProjectId, judged_version, open_rooms, out, print_json
 from loop.rates.alerts import Alert
 from loop.rates.assess import (
     Assessment,
@@ -92,7 +92,8 @@ def rates(  # noqa: PLR0913, PLR0917 (each is an option)
     elif is_weekly:
         print_weekly(follow_rates(rooms.rates, project, request), as_json=as_json)
     elif is_confusion:
-        print_confusion(count_confusion(rooms.rates, project, version, since=start, most=most), as_json=as_json)
+        name = judged_version(rooms, project, version)
+        print_confusion(count_confusion(rooms.rates, project, name, since=start, most=most), as_json=as_json)
     else:
         assessment = assess(rooms.rates, project, request)
         if as_json:

@@ -5,8 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from loop.cli.options import judged_version
 from loop.cli.tree import app
-from loop.errors import UnknownProject
+from loop.errors import UnknownProject, UnknownVersion
 from loop.rates.assess import count_confusion
 from loop.rates.confusion import ConfusedPair, make_confusion
 from loop.regions import Box
@@ -93,5 +94,17 @@ def test_the_commands_print_the_pairs_and_the_boxes_behind_one(settings, pairs, 
     assert HOSTILE in loop("rates", "--confusion")
     plain = json.loads(loop("rates", "--confusion", "--json"))
     assert {"predicted": "Car", "reviewed": None, "boxes": 1} in plain["pairs"]
+    assert loop("rates", "--confusion", "--json", "--version", "1") == loop(
+        "rates", "--confusion", "--json", "--version", "a@1"
+    )
     (line,) = loop("verdicts", "--predicted-label", "Car", "--reviewed-label", "Person").splitlines()
     assert json.loads(line)["task"] == 3
+
+
+def test_a_version_is_named_in_full_or_by_its_number_and_one_that_is_not_there_is_refused(rooms):
+    reviewed(rooms, 1, "Car", "Person", version="yolo_detector@1.2.0")
+
+    assert judged_version(rooms, 1, "1.2.0") == judged_version(rooms, 1, "yolo_detector@1.2.0") == "yolo_detector@1.2.0"
+    assert judged_version(rooms, 1, None) is None
+    with pytest.raises(UnknownVersion, match=r"known: yolo_detector@1\.2\.0"):
+        judged_version(rooms, 1, "1.2")
