@@ -5,27 +5,11 @@ import subprocess
 import sys
 import time
 
-import pytest
-from redis import Redis
-from rq import Queue, SimpleWorker
+from rq import SimpleWorker
 
 from loop.job_queue.job_list import JobState
-from loop.job_queue.queue import DEFAULT, JobQueue
-from tests.job_queue.integration.test_workers import WORK
+from tests.job_queue.builders import WORK
 from tests.services import children, until
-
-
-@pytest.fixture
-def queue(redis):
-    with Redis.from_url(redis.address) as connection:
-        yield Queue(DEFAULT, connection=connection)
-
-
-@pytest.fixture
-def jobs(redis):
-    queue = JobQueue(redis.address)
-    yield queue
-    queue.close()
 
 
 def test_a_job_that_waits_is_listed_and_removed(jobs):

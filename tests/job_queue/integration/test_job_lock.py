@@ -2,24 +2,7 @@
 
 import time
 
-import pytest
-from redis import Redis
-
 from loop.job_queue import job_lock
-from loop.job_queue.queue import JobQueue
-
-
-@pytest.fixture
-def connection(redis):
-    with Redis.from_url(redis.address) as client:
-        yield client
-
-
-@pytest.fixture
-def jobs(redis):
-    queue = JobQueue(redis.address)
-    yield queue
-    queue.close()
 
 
 def test_one_holder_at_a_time(jobs):

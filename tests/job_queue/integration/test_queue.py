@@ -7,7 +7,6 @@ import time
 from contextlib import ExitStack, closing
 
 import pytest
-from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.job import Job
 
@@ -30,21 +29,6 @@ def redis(tmp_path_factory):
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def connection(redis):
-    client = Redis.from_url(redis.address)
-    client.flushall()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def jobs(redis, connection):
-    queue = JobQueue(redis.address)
-    yield queue
-    queue.close()
 
 
 def test_a_hundred_asks_make_one_job(jobs):

@@ -5,8 +5,6 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 
-import pytest
-from redis import Redis
 from rq import Queue
 from rq.cron import get_cron_job_history_key
 
@@ -14,12 +12,6 @@ import loop.jobs
 from loop.job_queue.liveness import SignsOfLife
 from loop.job_queue.queue import DEFAULT, JobQueue
 from loop.job_queue.schedule import SteadySchedule
-
-
-@pytest.fixture
-def connection(redis):
-    with Redis.from_url(redis.address) as client:
-        yield client
 
 
 def test_a_job_of_the_schedule_may_take_until_it_is_due_again(redis, connection):

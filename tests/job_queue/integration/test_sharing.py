@@ -3,13 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from redis import Redis
 from rq import Queue, SimpleWorker
 
 from loop.installation.processes import EmbeddedRedis
 from loop.job_queue.claims import ClaimedItems
 from loop.job_queue.job_places import WAITING_SECONDS, PlaceCounts
-from loop.job_queue.queue import DEFAULT, JobQueue
+from loop.job_queue.queue import DEFAULT
 
 
 @pytest.fixture(scope="module")
@@ -18,21 +17,6 @@ def redis(tmp_path_factory):
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def connection(redis):
-    client = Redis.from_url(redis.address)
-    client.flushall()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def jobs(redis, connection):
-    queue = JobQueue(redis.address)
-    yield queue
-    queue.close()
 
 
 def register_workers(connection, count):

@@ -12,40 +12,15 @@ from contextlib import closing
 from operator import methodcaller
 
 import pytest
-from redis import Redis
 from redis.connection import AbstractConnection as Connection
-from rq import Queue
 from rq.job import Job
 
 from loop.job_queue.queue import DEFAULT, JobQueue
 from loop.job_queue.worker import MARK_SECONDS, TAKEN_SECONDS
+from tests.job_queue.builders import WORK
 from tests.services import children, names_of, until
 
-WORK = """
-import sys
-from redis import Redis
-from rq import Queue
-from loop.job_queue.worker import LoopWorker
-connection = Redis.from_url(sys.argv[1])
-queues = [Queue("default", connection=connection)]
-options = {"job_monitoring_interval": 1, "worker_ttl": 17}
-LoopWorker(queues, connection=connection, stopped=print, **options).work(logging_level="WARNING")
-"""
-
 ASK = methodcaller("ask_review", 1)
-
-
-@pytest.fixture
-def queue(redis):
-    with Redis.from_url(redis.address) as connection:
-        yield Queue(DEFAULT, connection=connection)
-
-
-@pytest.fixture
-def jobs(redis):
-    queue = JobQueue(redis.address)
-    yield queue
-    queue.close()
 
 
 @pytest.fixture
@@ -181,7 +156,11 @@ def test_jobs_that_a_dead_worker_took_and_did_not_begin_are_put_back_within_seco
     jobs.put_back_lost()
     at_once = queue.job_ids  # a worker may be about to begin them
 
-    until(lambda: jobs.put_back_lost() or queue.job_ids, 15)
+    def are_back():  # each some seconds after it was taken
+        jobs.put_back_lost()
+        return len(queue.job_ids) == 2
+
+    until(are_back, 15)
 
     assert at_once == []
     assert sorted(queue.job_ids) == ["review-1", "sync_all"]
