@@ -59,7 +59,7 @@ def discover(
         line = jobs.discover_now(project, ClusterPolicy(method=method, clusters=count, seed=seed))
     out.print(line)
     records = rooms.discovery.clusters.all(project)
-    show_clusters(records, everything=False)
+    show_clusters(project, records, everything=False)
     return records
 
 
@@ -70,7 +70,7 @@ def list_clusters(
 ) -> list[ClusterRecord]:
     """List the clusters of the last discovery."""
     records = open_rooms(project).discovery.clusters.all(project)
-    show_clusters(records, everything=everything)
+    show_clusters(project, records, everything=everything)
     return [record for record in records if everything or record.state == ClusterState.OPEN]
 
 
@@ -153,11 +153,11 @@ def undo_decision(chosen: ClusterIds, project: ProjectId, why: Why = "undone by 
     return done(*lines, project=project, clusters=ids)
 
 
-def show_clusters(records: Sequence[ClusterRecord], *, everything: bool) -> None:
+def show_clusters(project: int, records: Sequence[ClusterRecord], *, everything: bool) -> None:
     """Print one row per cluster."""
     shown = [cluster for cluster in records if everything or cluster.state == ClusterState.OPEN]
     if not shown:
-        out.print("no clusters; `loop discover` looks for clusters")
+        out.print(f"no clusters; `loop discover --project {project}` looks for clusters")
         return
     fields = (
         Field("id"),
@@ -170,7 +170,9 @@ def show_clusters(records: Sequence[ClusterRecord], *, everything: bool) -> None
         Field("label", folds=True),
     )
     show_table(out, fields, [_cluster_row(cluster) for cluster in shown], MEANING)
-    out.print("next: loop clusters show ID has the pictures; loop clusters promote ID --name NAME, or dismiss ID")
+    out.print(f"next: loop clusters show ID --project {project} has the pictures")
+    out.print(f"next: loop clusters promote ID --project {project} --name NAME makes a label of a cluster")
+    out.print(f"next: loop clusters dismiss ID --project {project} hides it")
 
 
 def _cluster_row(record: ClusterRecord) -> tuple[str, ...]:

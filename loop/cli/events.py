@@ -51,7 +51,8 @@ def list_events(
     events = open_rooms().reviews.events.find_set_aside(project, most=most)
     if events:
         show_table(out, FIELDS, [_as_row(event) for event in events])
-        out.print("next: loop events retry --project ID works on them again, loop events dismiss leaves them")
+        out.print("next: loop events retry --project ID works on them again")
+        out.print("next: loop events dismiss --project ID leaves them")
     else:
         out.print("no event is set aside")
     return [_as_json(event) for event in events]

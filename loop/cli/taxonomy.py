@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -65,7 +66,7 @@ def check(
             entry, before, after = trial.entry, _match_text(trial.before), _match_text(trial.after)
             where = f"task {entry.task} region {entry.region} ({entry.label} {entry.score:.2f})"
             out.print(f"{where}: {after}{'' if before == after else f', now {before}'}")
-    out.print(f"next: loop taxonomy apply --project {project or 'ID'} {file} puts it in force")
+    out.print(f"next: loop taxonomy apply --project {project or 'ID'} {quote(str(file))} puts it in force")
     return {"version": taxonomy.version, "nodes": taxonomy.nodes, "trials": trials}
 
 

@@ -78,7 +78,9 @@ def import_labels(  # noqa: PLR0913, PLR0917 (each is an option)
     images = list(show_count(outcomes, "images", found.images))
     _show_imported(images, classes.added)
     tell(jobs.sync(project))
-    use_next = "loop retrain" if use is LabelKind.REVIEWS else "reviewed in Label Studio, they train"
+    use_next = (
+        f"loop retrain --project {project}" if use is LabelKind.REVIEWS else "reviewed in Label Studio, they train"
+    )
     out.print(f"next: loop status shows the tasks; {use_next}")
     return _count_imported(images, classes.added)
 

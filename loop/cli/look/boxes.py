@@ -68,7 +68,8 @@ def suspects(
     if view:
         out.print(make_view(rooms.crops, project, SUSPECTS_TITLE, find_suspects.list_tasks(listed)))
     elif listed:
-        out.print(f"next: loop suspects --project {project} --last --view makes a view of them in Label Studio")
+        only = f" --kind {kind}" if kind else ""
+        out.print(f"next: loop suspects --project {project} --last{only} --view makes a view of them in Label Studio")
     return replace(found, suspects=tuple(listed))
 
 
