@@ -35,11 +35,10 @@ def main(arguments: Sequence[str] | None = None, lab: Lab = REAL) -> None:
 
 def list_plans(options: argparse.Namespace) -> Iterator[RunPlan]:
     """Yield the plans of a study: all orders of a seed before the next seed."""
-    start = "warm" if options.start == WARM_START else options.start.stem
     sizes = (options.rounds, options.size, options.pool, options.held_out, options.epochs)
     for seed, order in itertools.product(options.seeds, options.orders):
         rounds = (options.full_rounds, *sizes[1:]) if order == FULL else sizes
-        yield RunPlan(options.data, order, seed, *rounds, start)
+        yield RunPlan(options.data, order, seed, *rounds, name_start(options.start))
 
 
 def run_once(plan: RunPlan, folder: Path, start: Path, lab: Lab) -> RunResult:
@@ -60,20 +59,31 @@ def _print(result: RoundResult) -> None:
     )
 
 
-def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="acquisition", description=__doc__)
-    parser.add_argument("--data", choices=sorted(DATA), default="composed")
-    parser.add_argument("--orders", type=_read_orders, default=ORDERS, help=f"of {', '.join(ALL)}")
+def make_parser(study: str, description: str | None, *, data: str, epochs: int) -> argparse.ArgumentParser:
+    """Return a parser of the options that all studies have, with its defaults of *data* and *epochs*."""
+    parser = argparse.ArgumentParser(prog=study, description=description)
+    parser.add_argument("--data", choices=sorted(DATA), default=data)
     parser.add_argument("--seeds", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2, 3])
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--full-rounds", type=int, default=2, help="trainings of the order full")
     parser.add_argument("--size", type=int, default=30, help="images reviewed in a round")
-    parser.add_argument("--pool", type=int, default=240, help="images that may be reviewed")
     parser.add_argument("--held-out", type=int, default=120, help="images that each version is measured on")
-    parser.add_argument("--epochs", type=int, default=12, help="of each training")
+    parser.add_argument("--epochs", type=int, default=epochs, help="of each training")
     parser.add_argument("--start", type=Path, default=WARM_START, help="weights that the first training starts from")
     parser.add_argument("--runs", type=Path, default=CACHE / "learning", help="folder of the finished runs")
     parser.add_argument("--out", type=Path, help="folder of what is published; default: docs/figures/learning")
+    return parser
+
+
+def name_start(start: Path) -> str:
+    """Return the name of start weights in a plan."""
+    return "warm" if start == WARM_START else start.stem
+
+
+def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = make_parser("acquisition", __doc__, data="composed", epochs=12)
+    parser.add_argument("--orders", type=_read_orders, default=ORDERS, help=f"of {', '.join(ALL)}")
+    parser.add_argument("--full-rounds", type=int, default=2, help="trainings of the order full")
+    parser.add_argument("--pool", type=int, default=240, help="images that may be reviewed")
     return parser.parse_args(arguments)
 
 

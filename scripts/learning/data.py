@@ -15,7 +15,7 @@ from loop.vision.tiling.tiles import Tiling
 from scripts.bench import aerial_photos
 from scripts.demo.project import write_dataset
 from scripts.demo.scenes import Scene
-from scripts.learning import composed
+from scripts.learning import composed, shifted
 
 TILES = Tiling(250, 50)  # of an aerial photo of 1250 pixels: 6 by 6
 
@@ -26,13 +26,15 @@ class StudyData:
     A data set: its labels, the side in pixels at which it is trained, and its two sides.
 
     *pool* composes so many images by a seed. *held_out* does not depend on the seed, so that all runs are measured on
-    the same images.
+    the same images; nor does *earlier*, held-out images of what the first half of the pool shows, where the second half
+    shows something else.
     """
 
     labels: tuple[str, ...]
     image_size: int
     pool: Callable[[int, int], list[Scene]]
     held_out: Callable[[int], list[Scene]]
+    earlier: Callable[[int], list[Scene]] | None = None
 
 
 def cut_aerial(side: Side) -> Iterator[Scene]:
@@ -56,6 +58,13 @@ DATA = {
         pool=composed.compose_pool,
         held_out=lambda count: composed.compose_held_out(count, seed=0),
     ),
+    "shifted": StudyData(
+        labels=shifted.CLASSES,
+        image_size=160,
+        pool=shifted.compose_pool,
+        held_out=lambda count: shifted.compose_held_out(count, shifted.CLASSES),
+        earlier=lambda count: shifted.compose_held_out(count, shifted.FIRST),
+    ),
     "aerial": StudyData(
         labels=(aerial_photos.LABEL,),
         image_size=256,
@@ -75,6 +84,16 @@ def write_images(folder: Path, scenes: Sequence[Scene]) -> list[str]:
     return names
 
 
-def write_held_out(folder: Path, labels: Sequence[str], scenes: Sequence[Scene]) -> Path:
-    """Write images as the held-out side of a dataset; return its `data.yaml`."""
-    return write_dataset(folder, labels, scenes)
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What versions are measured on: the `data.yaml` of all held-out images, and of the *earlier* ones."""
+
+    whole: Path
+    earlier: Path | None
+
+    @classmethod
+    def write(cls, folder: Path, data: StudyData, count: int) -> HeldOut:
+        """Write *count* images of each kind into a folder."""
+        whole = write_dataset(folder / "held_out", data.labels, data.held_out(count))
+        earlier = write_dataset(folder / "earlier", data.labels, data.earlier(count)) if data.earlier else None
+        return cls(whole, earlier)

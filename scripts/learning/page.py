@@ -16,6 +16,7 @@ from scripts.learning.curves import Between
 from scripts.learning.drawing import draw_curves
 from scripts.learning.plan import RunResult
 from scripts.learning.summary import AXES, SHARES, OrderSummary, summarise
+from scripts.learning.training_summary import PolicySummary, summarise_policies
 
 FOLDER = FIGURES / "learning"
 PAGE = FIGURES.parent / "learning.md"
@@ -31,12 +32,18 @@ def publish(study: str, data: str, runs: Sequence[RunResult], folder: Path = FOL
         "data": data,
         "machine": machine(),
         "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
-        "orders": [asdict(summary) for summary in summarise(runs)],
-        "runs": [asdict(run) for run in runs],
+        **_summarise(runs),
+        "runs": [run.as_row() for run in runs],
     }
     path.write_text(json.dumps(content, indent=1) + "\n")
     draw_curves(runs, path.with_suffix(".png"), title=f"{data}: {study}")
     return path
+
+
+def _summarise(runs: Sequence[RunResult]) -> dict[str, list[dict[str, Any]]]:
+    if runs[0].plan.policy is None:
+        return {"orders": [asdict(summary) for summary in summarise(runs)]}
+    return {"policies": [asdict(summary) for summary in summarise_policies(runs)]}
 
 
 def main(page: Path = PAGE, folder: Path = FOLDER) -> None:
@@ -62,17 +69,19 @@ def _write_study(study: Mapping[str, Any]) -> Iterator[str]:
     loop = next((run.plan for run in runs if run.plan.order != "full"), plan)
     yield f"### {study['study'].capitalize()}, {study['data']}"
     yield ""
-    orders = ",".join(dict.fromkeys(run.plan.order for run in runs))
+    compared = "orders" if plan.policy is None else "policies"
+    variants = ",".join(dict.fromkeys(run.plan.variant for run in runs))
     seeds = ",".join(map(str, dict.fromkeys(run.plan.seed for run in runs)))
-    sizes = f"--rounds {loop.rounds} --size {loop.size} --pool {loop.pool} --held-out {loop.held_out}"
+    pool = f" --pool {loop.pool}" if plan.policy is None else ""
+    sizes = f"--rounds {loop.rounds} --size {loop.size}{pool} --held-out {loop.held_out}"
     yield (
-        f"`python -m scripts.learning.{study['study']} --data {study['data']} --orders {orders} --seeds {seeds} "
+        f"`python -m scripts.learning.{study['study']} --data {study['data']} --{compared} {variants} --seeds {seeds} "
         f"{sizes} --epochs {loop.epochs}`, {study['measured_at'][:10]}, {on['cores']} cores."
     )
     yield ""
     yield f"![Learning curves](figures/learning/{name}.png)"
     yield ""
-    yield from _write_table(summarise(runs))
+    yield from _write_table(summarise(runs)) if plan.policy is None else _write_policies(summarise_policies(runs))
 
 
 def _write_table(orders: Sequence[OrderSummary]) -> Iterator[str]:
@@ -88,6 +97,28 @@ def _write_table(orders: Sequence[OrderSummary]) -> Iterator[str]:
         gains = [order.gains[axis].text() if axis in order.gains else "" for axis in AXES]
         cells = [order.order, str(order.seeds), order.last.text(), order.areas["images"].text(), *gains, *needed, edits]
         yield f"| {' | '.join([*cells, f'{order.without:.1f}'])} |"
+
+
+def _write_policies(policies: Sequence[PolicySummary]) -> Iterator[str]:
+    columns = ["policy", "seeds", "last mAP50-95", "less the default's", "area under the curve", "less the default's"]
+    columns += ["CPU seconds of trainings", "times the default's", "rulings of the gate"]
+    has_earlier = any(policy.earlier for policy in policies)
+    if has_earlier:
+        columns += ["what came first: mAP50-95 by round", "last, less the default's"]
+    yield f"| {' | '.join(columns)} |"
+    yield "|" + "---|" * len(columns)
+    for policy in policies:
+        cells = [policy.policy, str(policy.seeds), policy.last.text(), _write_gain(policy.last_gain)]
+        cells += [policy.area.text(), _write_gain(policy.area_gain), policy.seconds.text(0)]
+        cells += [_write_gain(policy.cost, 2), ", ".join(f"{count} {name}" for name, count in policy.outcomes.items())]
+        if has_earlier:
+            earlier = ", ".join(f"{each.mean:.3f}" for each in policy.earlier)
+            cells += [earlier, _write_gain(policy.earlier_gain)]
+        yield f"| {' | '.join(cells)} |"
+
+
+def _write_gain(gain: Between | None, digits: int = 3) -> str:
+    return gain.text(digits) if gain else ""
 
 
 def _write_needed(needed: Between | None, reached: int, seeds: int) -> str:

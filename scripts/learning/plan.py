@@ -9,6 +9,8 @@ from typing import Any
 
 SPREAD = "+spread"  # after an order whose queue is spread over groups of similar images
 FULL = "full"  # in place of an order: all images are reviewed before the first training
+ARRIVAL = "arrival"  # in place of an order: the images of a round arrive before it, and all of them are reviewed
+TRAIN_CPU = "train, CPU"  # in what a round took: seconds of all cores, which a busy machine changes less
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class RunPlan:
     One run: *rounds* of *size* reviewed images each, out of *pool* images, in an *order* of the queue.
 
     Every version is measured on *held_out* images. *start* names the weights that the first training starts from.
+    *policy* is the text of a StudyPolicy, None for the defaults of the loop in a study of orders.
     """
 
     data: str
@@ -28,17 +31,24 @@ class RunPlan:
     held_out: int
     epochs: int
     start: str = "warm"
+    policy: str | None = None
 
     @property
     def name(self) -> str:
         """The name of its file: all that it depends on."""
         sizes = f"r{self.rounds}-n{self.size}-p{self.pool}-h{self.held_out}-e{self.epochs}"
-        return f"{self.data}-{self.order}-s{self.seed}-{sizes}-{self.start}"
+        policy = "" if self.policy is None else f"-{self.policy}"
+        return f"{self.data}-{self.order}-s{self.seed}-{sizes}-{self.start}{policy}"
+
+    @property
+    def variant(self) -> str:
+        """What a study compares: the policy, or the order."""
+        return self.order if self.policy is None else self.policy
 
     @property
     def queue_order(self) -> str:
         """The value of LOOP_QUEUE_ORDER."""
-        return "random" if self.order == FULL else self.order.removesuffix(SPREAD)
+        return "random" if self.order in (FULL, ARRIVAL) else self.order.removesuffix(SPREAD)
 
     @property
     def is_spread(self) -> bool:
@@ -51,6 +61,12 @@ class RunPlan:
             return self.pool if number == 1 else 0
         return self.size
 
+    def arrivals(self, number: int) -> slice:
+        """Return which images of the pool become tasks before a round, counted from 1."""
+        if self.order == ARRIVAL:
+            return slice((number - 1) * self.size, number * self.size)
+        return slice(self.pool if number == 1 else 0)
+
 
 @dataclass(frozen=True, slots=True)
 class RoundResult:
@@ -60,7 +76,8 @@ class RoundResult:
     *work* counts images, and boxes by the annotator's work on them; *drawn_without* counts the boxes that would have
     been drawn without suggestions. The precision is that of the version trained in the round, with the 95% interval of
     mAP50-95 by a bootstrap over the held-out images; *served* is the mAP50-95 of the version that serves afterwards.
-    *took* has the seconds of the machine.
+    *took* has the seconds of the machine. *earlier* is the mAP50-95 on images of what came first, where a data set has
+    them.
     """
 
     number: int
@@ -76,6 +93,7 @@ class RoundResult:
     high: float
     served: float
     took: Mapping[str, float]
+    earlier: float | None = None
 
     def after(self, last: RoundResult) -> RoundResult:
         """Return the round with what was labelled before it."""
@@ -100,9 +118,13 @@ class RunResult:
     plan: RunPlan
     rounds: tuple[RoundResult, ...]
 
+    def as_row(self) -> dict[str, Any]:
+        """Return the run as JSON writes it, without what it has not."""
+        return asdict(self, dict_factory=lambda items: {name: value for name, value in items if value is not None})
+
     def write(self) -> str:
         """Return the run as JSON."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        return json.dumps(self.as_row(), indent=1) + "\n"
 
     @classmethod
     def read(cls, text: str) -> RunResult:

@@ -59,13 +59,13 @@ class StudyBuilder(RoomBuilder):
 
 
 def open_project(
-    settings: Settings, labels: tuple[str, ...], images: Path, names: list[str], seed: int, detectors: Detectors | None
+    settings: Settings, labels: tuple[str, ...], images: Path, seed: int, detectors: Detectors | None
 ) -> StudyProject:
-    """Make an installation whose one project has a task for each of the images *names* in a folder."""
+    """Make an installation whose one project will have tasks for images in a folder."""
     make_home(settings.home)
     database.migrate(settings.database)
     config = label_config(labels)
-    studio = MemoryStudio(config, names, seed)
+    studio = MemoryStudio(config, seed)
     builder = StudyBuilder(settings, studio, images, seed)
     if detectors:
         builder.registry = replace(builder.registry, detectors=detectors)

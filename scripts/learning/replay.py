@@ -27,11 +27,12 @@ from loop.training.stopwatch import seconds_of
 from loop.training.store import Training
 from loop.vision.image_files import read_prepared
 from scripts.demo.scenes import WARM_START, Scene
-from scripts.learning.data import DATA, StudyData, write_held_out, write_images
+from scripts.learning.data import DATA, HeldOut, StudyData, write_images
 from scripts.learning.oracle import add_seconds, count_work, review_some
-from scripts.learning.plan import RoundResult, RunPlan, RunResult
+from scripts.learning.plan import TRAIN_CPU, RoundResult, RunPlan, RunResult
 from scripts.learning.project import StudyProject, open_project
 from scripts.learning.studio import PROJECT
+from scripts.learning.study_policy import DEFAULT, StudyPolicy
 
 RESAMPLES = 400
 WHOLE = Box(0, 0, 1, 1)
@@ -69,14 +70,16 @@ def replay(
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         names = write_images(root / "images", scenes)
-        held_out = write_held_out(root / "held_out", data.labels, data.held_out(plan.held_out))
-        settings = make_settings(plan, data, root / "home", start, lab.variables)
-        project = open_project(settings, data.labels, root / "images", names, plan.seed, lab.detectors)
-        with closing(project.rooms):
+        held_out = HeldOut.write(root, data, plan.held_out)
+        policy = StudyPolicy.read(plan.policy or DEFAULT)
+        settings = make_settings(plan, data, root / "home", start, {**lab.variables, **policy.variables})
+        project = open_project(settings, data.labels, root / "images", plan.seed, lab.detectors)
+        with closing(project.rooms), policy.apply(project.rooms.registry.detectors):
             truth = dict(enumerate(scenes, start=1))
             if plan.is_spread:
                 group_images(project, root / "images", names)
             for number in range(1, plan.rounds + 1):
+                project.studio.add_tasks(names[plan.arrivals(number)])
                 result = _run_round(plan, project, truth, held_out, number, lab)
                 rounds.append(result.after(rounds[-1]) if rounds else result)
                 note(rounds[-1])
@@ -116,7 +119,7 @@ def group_images(project: StudyProject, folder: Path, names: list[str]) -> None:
 
 
 def _run_round(
-    plan: RunPlan, project: StudyProject, truth: Mapping[int, Scene], held_out: Path, number: int, lab: Lab
+    plan: RunPlan, project: StudyProject, truth: Mapping[int, Scene], held_out: HeldOut, number: int, lab: Lab
 ) -> RoundResult:
     """Run a round; what counts so far is that of the round alone."""
     rooms, clock = project.rooms, Clock()
@@ -126,13 +129,16 @@ def _run_round(
         tasks = review_some(project, truth, plan.batch(number))
         review(rooms.trainings, PROJECT)
     work = count_work(project, truth, tasks)
+    cpu = time.process_time()
     with clock.time("train"):
         trained, outcome = _train(project, lab)
+    cpu = round(time.process_time() - cpu, 2)
     with clock.time("measure"):
-        evaluation = _measure(project, trained, held_out)
+        evaluation = _measure(project, trained, held_out.whole)
         champion = rooms.registry.versions.champion(PROJECT)
         is_other = champion is not None and champion.name != trained.name
-        served = _measure(project, champion, held_out) if champion and is_other else evaluation
+        served = _measure(project, champion, held_out.whole) if champion and is_other else evaluation
+        earlier = _measure(project, trained, held_out.earlier) if held_out.earlier else None
     drawn = sum(len(truth[task].objects) for task in tasks)
     low, high = bound_precision(evaluation)
     return RoundResult(
@@ -148,7 +154,8 @@ def _run_round(
         low=low,
         high=high,
         served=served.metrics.map50_95 if champion else 0.0,
-        took={**clock.seconds, **_list_stages(project)},
+        took={**clock.seconds, TRAIN_CPU: cpu, **_list_stages(project)},
+        earlier=earlier.metrics.map50_95 if earlier else None,
     )
 
 

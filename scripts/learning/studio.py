@@ -32,17 +32,20 @@ class MemoryStudio(LabelStudio):
     done least of, the lowest score; tasks without a prediction of the project's version come in random order.
     """
 
-    def __init__(self, label_config: str, images: Sequence[str], seed: int) -> None:
+    def __init__(self, label_config: str, seed: int) -> None:
         super().__init__("http://studio.invalid", "")
         self._fields: dict[str, Any] = {"id": PROJECT, "label_config": label_config, "model_version": ""}
-        self._rows: dict[int, dict[str, Any]] = {
-            number: {"id": number, "data": {"image": image}, "predictions": [], "annotations": []}
-            for number, image in enumerate(images, start=1)
-        }
-        self._ids = itertools.count(1)
-        shuffled = random.Random(f"first-{seed}").sample(sorted(self._rows), len(self._rows))
-        self._places = {task_id: place for place, task_id in enumerate(shuffled)}
+        self._rows: dict[int, dict[str, Any]] = {}
+        self._ids, self._rng = itertools.count(1), random.Random(f"first-{seed}")
+        self._places: dict[int, int] = {}
         self._done: Counter[object] = Counter()
+
+    def add_tasks(self, images: Sequence[str]) -> None:
+        """Add a task for each image."""
+        added = range(len(self._rows) + 1, len(self._rows) + len(images) + 1)
+        for number, image in zip(added, images, strict=True):
+            self._rows[number] = {"id": number, "data": {"image": image}, "predictions": [], "annotations": []}
+        self._places |= {task_id: place for place, task_id in enumerate(self._rng.sample(added, len(added)))}
 
     def next_task(self) -> StoredTask | None:
         """Return the task that an annotator gets next, with the shown prediction alone; None if no task is left."""

@@ -79,7 +79,8 @@ def test_a_scene_can_have_as_many_objects_as_it_should(pool):
 
 
 def open_studio(version="a@1"):
-    studio = MemoryStudio(label_config(["Car"]), [f"{number}.jpg" for number in range(1, 5)], seed=1)
+    studio = MemoryStudio(label_config(["Car"]), seed=1)
+    studio.add_tasks([f"{number}.jpg" for number in range(1, 5)])
     for task, score in ((1, 0.9), (2, 0.1), (3, 0.2), (4, 0.3)):
         studio.store_predictions(PROJECT, [NewPrediction(task, version, score, [])])
     studio.update_project(PROJECT, version="a@1")
