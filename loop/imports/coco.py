@@ -8,11 +8,13 @@ that has a polygon, and ends at the first category or image that is missing.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeAlias
 
 from loop.errors import PayloadError
 from loop.imports.foreign import BoxNote, ForeignBox, ForeignDataset, ForeignImage, enclose, read_number
@@ -22,9 +24,12 @@ from loop.regions import Box
 from loop.storage.text_file import read_text
 
 INSTANCES = "instances"  # how the file of COCO itself begins that has the boxes
+NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 PARTS = ("images", "annotations", "categories")
 EXPECTED = "a JSON file with `images`, `annotations` and `categories`"
 MOST_UNREAD = 3  # unread parts of one image that are named
+
+Id: TypeAlias = int | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,15 @@ class _Object:
     score: object
 
 
+_NOTHING = _Object(None, None, None, None, None, is_crowd=False, score=None)
+
+
 def read_coco(root: Path) -> ForeignDataset:
     """
     Read the JSON files of a folder, and find the images that they name in the folder. Raises PayloadError.
 
-    A crowd is left out and counted. An object has its `bbox`, else the box around its polygons.
+    A crowd is left out and counted. An object has its `bbox`, else the box around its polygons. An image is unread if
+    its objects cannot be told from those of others: it has no id, or that of another file, or an object names no image.
     """
     folder = ImageFolder(root)
     files = [name for name in folder.files if name.endswith(".json")]
@@ -68,27 +77,64 @@ def _is_coco(path: Path) -> bool:
 
 def _read_file(folder: ImageFolder, name: str) -> Iterator[ForeignImage]:
     content = _load(folder.path(name))
-    categories = {
-        category.get("id"): category.get("name")
-        for category in content["categories"]
-        if isinstance(category, Mapping) and isinstance(category.get("id"), int | str)
-    }
-    objects: dict[object, list[_Object | object]] = defaultdict(list)
+    categories = _read_categories(content["categories"])
+    objects: dict[Id | None, list[_Object]] = defaultdict(list)
     for item in content["annotations"]:
-        if isinstance(item, _Object) and isinstance(item.image, int | str):
-            objects[item.image].append(item)
+        known = item if isinstance(item, _Object) else _NOTHING
+        objects[_read_id(known.image)].append(known)
+    images = _list_images(content["images"])
+    files_of = Counter(_read_id(fields.get("id")) for fields in images)
+    lost = objects.pop(None, []) if objects.keys() & files_of.keys() else [*chain.from_iterable(objects.values())]
     beside = (str(PurePosixPath(name).parent).removeprefix("."), "", "images")
-    for image in content["images"]:
-        fields = image if isinstance(image, Mapping) else {}
-        image_id, file_name = fields.get("id"), fields.get("file_name")
-        own = objects.pop(image_id, []) if isinstance(image_id, int | str) else []
+    for fields in images:
+        image_id, file_name = _read_id(fields.get("id")), fields.get("file_name")
+        is_told_apart = image_id is not None and files_of[image_id] == 1
+        own = objects.get(image_id, []) if is_told_apart else []
         text = file_name if isinstance(file_name, str) else ""
         path, missing = folder.find(text, beside, PurePosixPath(name).stem)
         shown = path.relative_to(folder.root).as_posix() if path else shorten(text or f"image {image_id}")
-        yield _read_image(shown, path, missing, fields, own, categories, name)
+        image = _read_image(shown, path, missing, fields, own, categories, name)
+        unread = list(image.unread)
+        if not is_told_apart:
+            found = "none" if image_id is None else f"{shorten(image_id)} for {files_of[image_id]} images"
+            unread.append(f"{name} images: expected an id for each image, found {found}")
+        if lost:
+            unread.append(f"{name}: {len(lost)} of `annotations` may be of this image: their `image_id` is no image's")
+        yield replace(image, unread=tuple(unread))
     for image_id, own in objects.items():
-        missing = f"the image {shorten(image_id)} is not among `images`"
-        yield _read_image(f"{name}: image {shorten(image_id)}", None, missing, {}, own, categories, name)
+        if image_id not in files_of:
+            missing = f"the image {shorten(image_id)} is not among `images`"
+            yield _read_image(f"{name}: image {shorten(image_id)}", None, missing, {}, own, categories, name)
+
+
+def _list_images(listed: Sequence[object]) -> list[Mapping[str, Any]]:
+    """Return the images of a file; one that is listed twice under the same id and name once."""
+    images: dict[object, Mapping[str, Any]] = {}
+    for place, image in enumerate(listed):
+        fields = image if isinstance(image, Mapping) else {}
+        image_id = _read_id(fields.get("id"))
+        images.setdefault((image_id, place if image_id is None else str(fields.get("file_name"))), fields)
+    return list(images.values())
+
+
+def _read_categories(listed: Sequence[object]) -> dict[Id, object]:
+    """Return the names of the categories by id; None for an id with several names."""
+    names: dict[Id, object] = {}
+    for category in listed:
+        number = _read_id(category.get("id")) if isinstance(category, Mapping) else None
+        if isinstance(category, Mapping) and number is not None:
+            name = category.get("name")
+            names[number] = name if names.get(number, name) == name else None
+    return names
+
+
+def _read_id(value: object) -> Id | None:
+    """Return an id in one form, as programs write 7, 7.0 and "7" for the same; None for anything else."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        return int(value) if NUMBER.fullmatch(value) else value or None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _read_image(
@@ -96,13 +142,12 @@ def _read_image(
     path: Path | None,
     missing: str,
     fields: Mapping[str, Any],
-    objects: Sequence[object],
-    categories: Mapping[object, object],
+    objects: Sequence[_Object],
+    categories: Mapping[Id, object],
     where: str,
 ) -> ForeignImage:
     boxes, notes, unread = list[ForeignBox](), Counter[BoxNote](), list[str]()
     for item in objects:
-        assert isinstance(item, _Object)
         if item.is_crowd:
             notes[BoxNote.CROWD] += 1
             continue
@@ -120,11 +165,12 @@ def _read_image(
     return ForeignImage(name, path, tuple(boxes), frame, notes=+notes, unread=tuple(unread), missing=missing)
 
 
-def _read_object(item: _Object, categories: Mapping[object, object], where: str) -> tuple[ForeignBox, bool]:
+def _read_object(item: _Object, categories: Mapping[Id, object], where: str) -> tuple[ForeignBox, bool]:
     """Return the box of an object, and whether it encloses a polygon. Raises PayloadError."""
-    label = categories.get(item.category) if isinstance(item.category, int | str) else None
+    number = _read_id(item.category)
+    label = categories.get(number) if number is not None else None
     if not isinstance(label, str) or not label.strip():
-        raise PayloadError(f"{where} category_id", "a category that has a name", item.category)
+        raise PayloadError(f"{where} category_id", "a category that has one name", item.category)
     score = None if item.score is None else read_number(item.score, f"{where} score")
     if score is not None and not 0 <= score <= 1:
         raise PayloadError(f"{where} score", "a number from 0 to 1", item.score)
@@ -169,7 +215,7 @@ def _shrink(item: dict[str, Any]) -> object:
         category=item.get("category_id"),
         box=item.get("bbox"),
         points=points,
-        is_crowd=bool(item.get("iscrowd")),
+        is_crowd=item.get("iscrowd") not in (None, "", "0", 0),
         score=item.get("score"),
     )
 

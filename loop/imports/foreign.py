@@ -83,12 +83,14 @@ def place(image: ForeignImage, size: ShownSize) -> tuple[tuple[ForeignBox, ...],
     """
     Return the boxes of an image in fractions of it, clipped to it, and all notes.
 
-    Raises PayloadError if the declared size is not that of the image.
+    Raises PayloadError if the declared size is not that of the image, or a box in pixels is one in fractions.
     """
     frame = image.frame or (float(size.width), float(size.height))
     is_turned = frame != (1.0, 1.0) and _is_turned(frame, size)
     notes, boxes = Counter(image.notes), list[ForeignBox]()
     for foreign in image.boxes:
+        if frame != (1.0, 1.0) and _is_in_fractions(foreign.box):
+            raise PayloadError("box", "pixels of the image", f"fractions of it: {foreign.label}, {foreign.box}")
         whole = _scale(foreign.box, frame)
         if is_turned:
             whole = turn(whole, size.orientation)
@@ -136,6 +138,11 @@ def read_number(value: object, where: str) -> float:
 def _scale(box: Box, frame: tuple[float, float]) -> Box:
     width, height = frame
     return Box(box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height)
+
+
+def _is_in_fractions(box: Box) -> bool:
+    """Whether a box that should be in pixels lies within the first of them, as fractions of the image do."""
+    return min(box.x0, box.y0) >= 0 and max(box.x1, box.y1) <= 1 and box.area > 0
 
 
 def _is_turned(frame: tuple[float, float], size: ShownSize) -> bool:

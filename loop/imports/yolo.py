@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 import yaml
 
@@ -99,7 +100,7 @@ def _read_line(line: str, names: Mapping[int, str], where: str, *, boxes_first: 
     """Return the box of a line, and whether it encloses a polygon. Raises PayloadError."""
     first, *texts = line.split()
     numbers = [read_number(text, where) for text in texts]
-    label = names.get(int(first)) if first.isascii() and first.isdigit() and len(first) < 10 else None
+    label = names.get(_read_class(first))
     if label is None:
         raise PayloadError(where, f"a class from 0 to {max(names)} that has a name", first)
     is_box = boxes_first or len(numbers) in (4, 5)
@@ -118,6 +119,15 @@ def _read_line(line: str, names: Mapping[int, str], where: str, *, boxes_first: 
     if score is not None and not 0 <= score <= 1:
         raise PayloadError(where, "a confidence from 0 to 1", line.strip())
     return ForeignBox(label, Box(horizontal[0], vertical[0], horizontal[1], vertical[1]), score), False
+
+
+def _read_class(text: str) -> int:
+    """Return a class id, which programs also write as `0.0`; -1 for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        return -1
+    return int(number) if number.is_integer() else -1
 
 
 def _sides(centre: float, extent: float) -> tuple[float, float]:
@@ -144,27 +154,58 @@ def _same_digits(centre: float, extent: float) -> float:
     return (least + most) / 2
 
 
+class _TextLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """Loads every value without quotes as text: `no`, `007` and `1.10` are names of classes."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, object]] = {}
+
+
 def _read_names(folder: ImageFolder) -> tuple[dict[int, str], bool]:
-    """Return the names of the classes by id, and whether each line begins with a box. Raises PayloadError."""
+    """
+    Return the names of the classes by id, and whether each line begins with a box.
+
+    A `data.yaml` comes first, then the other YAML files beside it, then the lists. Raises PayloadError, also if two
+    files name a class differently.
+    """
     yaml_files = [name for name in folder.files if "/" not in name and name.endswith((".yaml", ".yml"))]
-    for name in sorted(yaml_files, key=lambda name: not name.startswith("data.")):
-        read = _read_data_file(folder.path(name))
+    own = [name for name in yaml_files if name.startswith("data.")]
+    for some in (own[:1], [name for name in yaml_files if name not in own[:1]]):
+        read = {name: data for name in some if (data := _read_data_file(folder.path(name)))}
         if read:
-            return read
+            names = _join_names(folder, {name: names for name, (names, _) in read.items()})
+            return names, any(boxes_first for _, boxes_first in read.values())
     lists = [name for name in folder.files if PurePosixPath(name).name in LISTS]
-    for name in lists[:1]:
-        lines = read_text(folder.path(name), "the names of the classes, one per line").splitlines()
-        names = {number: line.strip() for number, line in enumerate(lines) if line.strip()}
-        if names:
-            return names, False
-    raise PayloadError(str(folder.root), EXPECTED, f"neither, in {len(folder.files)} files")
+    names = _join_names(folder, {name: _read_list(folder.path(name)) for name in lists})
+    if not names:
+        raise PayloadError(str(folder.root), EXPECTED, f"neither, in {len(folder.files)} files")
+    return names, False
+
+
+def _read_list(path: Path) -> dict[int, str]:
+    lines = read_text(path, "the names of the classes, one per line").splitlines()
+    return {number: line.strip() for number, line in enumerate(lines) if line.strip()}
+
+
+def _join_names(folder: ImageFolder, lists: Mapping[str, Mapping[int, str]]) -> dict[int, str]:
+    """Return the names of all *lists*, which are by file. Raises PayloadError where two differ."""
+    joined: dict[int, str] = {}
+    for file, names in lists.items():
+        for number, name in names.items():
+            if joined.setdefault(number, name) != name:
+                expected = f"one name of the class {number} in {', '.join(lists)}, or a data.yaml with the names"
+                raise PayloadError(str(folder.root), expected, f"{joined[number]}, and {name} in {file}")
+    return joined
 
 
 def _read_data_file(path: Path) -> tuple[dict[int, str], bool] | None:
-    """Read the names of a data.yaml; None if it has none. Raises PayloadError for a file or names of another form."""
+    """
+    Read the names of a data.yaml, as they are written; None if it has none. A class with an empty name has none.
+
+    Raises PayloadError for a file or names of another form.
+    """
     where, expected = str(path), "names of the classes: a list, or a mapping of numbers to names"
     try:
-        content = yaml.safe_load(read_text(path, "YAML"))
+        content = yaml.load(read_text(path, "YAML"), _TextLoader)  # noqa: S506 (it is a safe loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise PayloadError(where, "YAML", str(error)) from error
     if not isinstance(content, Mapping) or "names" not in content:
@@ -176,7 +217,10 @@ def _read_data_file(path: Path) -> tuple[dict[int, str], bool] | None:
         raise PayloadError(where, expected, listed)
     names: dict[int, str] = {}
     for number, name in pairs:
-        if not str(number).isascii() or not str(number).isdigit() or not isinstance(name, str | int | float):
+        if not str(number).isascii() or not str(number).isdigit() or not isinstance(name, str):
             raise PayloadError(where, expected, f"{number}: {name}")
-        names[int(number)] = str(name)
+        if name.strip():
+            names[int(number)] = name
+    if not names:
+        raise PayloadError(where, expected, "empty names")
     return names, "kpt_shape" in content

@@ -72,6 +72,71 @@ def test_an_object_that_cannot_be_read_is_named_and_the_others_stay(tmp_path, an
     assert expected in image.unread[0]
 
 
+@pytest.mark.parametrize(("listed", "meant"), [(1, 1.0), (1.0, 1), (1, "1"), ("1", 1), ("a1", "a1")])
+def test_an_id_is_the_same_in_every_form_of_a_number(tmp_path, listed, meant):
+    make_coco(tmp_path, {listed: ("a.jpg", 64, 48)}, [coco_box(meant, [16, 12, 32, 24], category="2")])
+
+    (image,) = read(tmp_path).values()
+
+    assert not image.unread
+    assert [(box.label, sides(box.box)) for box in image.boxes] == [("Person", (16, 12, 48, 36))]
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        pytest.param([None, coco_box(1, [1, 2, 3, 4])], id="null-in-place-of-an-object"),
+        pytest.param([coco_box(None, [1, 2, 3, 4]), coco_box(1, [1, 2, 3, 4])], id="null"),
+        pytest.param([coco_box(1.5, [1, 2, 3, 4]), coco_box(1, [1, 2, 3, 4])], id="no-id"),
+        pytest.param([{"bbox": [1, 2, 3, 4], "category_id": 1}], id="no-image"),
+        pytest.param([coco_box("a.jpg", [1, 2, 3, 4])], id="the-name-in-place-of-the-id"),
+    ],
+)
+def test_an_object_that_may_be_of_any_image_leaves_none_of_them_an_image_without_objects(tmp_path, annotations):
+    make_coco(tmp_path, {1: ("a.jpg", 64, 48), 2: ("b.jpg", 64, 48)}, annotations)
+
+    images = read(tmp_path)
+
+    assert "1 of `annotations` may be of this image" in images["a.jpg"].unread[0]
+    assert "1 of `annotations` may be of this image" in images["b.jpg"].unread[0]
+
+
+def test_of_images_with_one_id_none_takes_the_objects(tmp_path):
+    make_coco(tmp_path, {1: ("a.jpg", 64, 48), "1": ("b.jpg", 64, 48)}, [coco_box(1, [16, 12, 32, 24])])
+
+    images = read(tmp_path)
+
+    assert [image.boxes for image in images.values()] == [(), ()]
+    assert all("found 1 for 2 images" in image.unread[0] for image in images.values())
+
+
+def test_an_image_that_is_listed_twice_is_one(tmp_path):
+    make_coco(tmp_path, ONE, [coco_box(1, [16, 12, 32, 24])])
+    file = tmp_path / "annotations/instances_train.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"images": content["images"] * 2}))
+
+    (image,) = read_coco(tmp_path).read()
+
+    assert (len(image.boxes), image.unread) == (1, ())
+
+
+def test_a_category_with_two_names_has_none(tmp_path):
+    make_coco(tmp_path, ONE, [coco_box(1, [16, 12, 32, 24])])
+    file = tmp_path / "annotations/instances_train.json"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"categories": [{"id": 1, "name": "Car"}, {"id": 1, "name": "Bus"}]}))
+
+    assert "a category that has one name" in read(tmp_path)["train/a.jpg"].unread[0]
+
+
+@pytest.mark.parametrize(("crowd", "boxes"), [(0, 1), ("0", 1), (None, 1), (1, 0), ("1", 0), (True, 0)])
+def test_a_crowd_may_be_marked_by_text(tmp_path, crowd, boxes):
+    make_coco(tmp_path, ONE, [coco_box(1, [16, 12, 32, 24], iscrowd=crowd)])
+
+    assert len(read(tmp_path)["train/a.jpg"].boxes) == boxes
+
+
 def test_an_image_without_objects_shows_nothing(tmp_path):
     make_coco(tmp_path, ONE, [])
 

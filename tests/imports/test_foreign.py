@@ -48,6 +48,12 @@ def test_a_declared_size_of_another_shape_is_refused():
         place(image((1, 2, 3, 4), frame=(48.0, 64.0)), ShownSize(64, 48))
 
 
+@pytest.mark.parametrize("frame", [(64.0, 48.0), None])
+def test_fractions_where_pixels_are_expected_are_refused(frame):
+    with pytest.raises(PayloadError, match=r"box: expected pixels of the image, found fractions"):
+        place(image((16, 12, 48, 24), (0.25, 0.25, 0.75, 0.5), frame=frame), ShownSize(64, 48))
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_box_turns_with_its_image(tmp_path, orientation):
     stored = np.zeros((40, 60, 3), np.uint8)

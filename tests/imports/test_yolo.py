@@ -9,7 +9,7 @@ from loop.imports.yolo import read_yolo
 from loop.label_studio.classes import ClassIndex
 from loop.regions import Box, Region
 from tests.datasets.builders import photo
-from tests.imports.builders import make_yolo, sides, write
+from tests.imports.builders import CAR, NAMES, PERSON, make_yolo, sides, write
 
 
 def read(root):
@@ -144,6 +144,63 @@ def test_a_dataset_without_readable_names_is_refused(tmp_path, names, expected):
 
     with pytest.raises(PayloadError, match=expected):
         read_yolo(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        pytest.param("names: [no, on, 1.10]", ["no", "on", "1.10"], id="switches"),
+        pytest.param(
+            "names: {0: 007, 1: 12:30, 2: 2024-01-01}", ["007", "12:30", "2024-01-01"], id="numbers-and-times"
+        ),
+        pytest.param("names: ['no', \"on\", ~]", ["no", "on", "~"], id="quoted"),
+    ],
+)
+def test_names_are_read_as_they_are_written(tmp_path, names, expected):
+    make_yolo(tmp_path, {"a": "".join(f"{number} 0.5 0.5 0.2 0.4\n" for number in range(3))}, names=names)
+
+    (image,) = read_yolo(tmp_path).read()
+
+    assert [box.label for box in image.boxes] == expected
+
+
+def test_a_class_without_a_name_is_none(tmp_path):
+    make_yolo(tmp_path, {"a": CAR + PERSON}, names="names: [Car, '']\n")
+
+    (image,) = read_yolo(tmp_path).read()
+
+    assert "a class from 0 to 0 that has a name, found 1" in image.unread[0]
+
+
+@pytest.mark.parametrize("written", ["1.0", "1.", "1.000000e+00"])
+def test_a_class_id_may_be_written_as_a_decimal_number(tmp_path, written):
+    make_yolo(tmp_path, {"a": f"{written} 0.25 0.25 0.5 0.5\r\n"})
+
+    (image,) = read_yolo(tmp_path).read()
+
+    assert [(box.label, sides(box.box)) for box in image.boxes] == [("Person", (0, 0, 0.5, 0.5))]
+
+
+@pytest.mark.parametrize("files", [("one.yaml", "two.yaml"), ("labels/train/classes.txt", "labels/val/classes.txt")])
+def test_files_that_name_a_class_differently_are_refused_unless_a_data_file_decides(tmp_path, files):
+    make_yolo(tmp_path, {"a": PERSON}, names=None)
+    for file, names in zip(files, (["Car", "Person"], ["Person", "Car", "Bus"]), strict=True):
+        write(tmp_path / file, f"names: {names}" if file.endswith(".yaml") else "\n".join(names))
+
+    with pytest.raises(PayloadError, match=f"one name of the class 0.*Car, and Person in {files[1]}"):
+        read_yolo(tmp_path)
+    write(tmp_path / "data.yaml", NAMES)
+    (image,) = read_yolo(tmp_path).read()
+
+    assert image.boxes[0].label == "Person"
+
+
+def test_a_list_may_be_longer_than_another(tmp_path):
+    make_yolo(tmp_path, {"a": PERSON}, names=None)
+    write(tmp_path / "labels/train/classes.txt", "Car\nPerson\n")
+    write(tmp_path / "labels/val/classes.txt", "Car\n")
+
+    assert [box.label for image in read_yolo(tmp_path).read() for box in image.boxes] == ["Person"]
 
 
 def test_an_empty_folder_is_refused(tmp_path):
