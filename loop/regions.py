@@ -75,8 +75,8 @@ class Region:
     *box* encloses the region. *rotation* is by how many degrees the region was turned before it was enclosed; *shape*
     names a region that was no rectangle: a polygon, an ellipse or a brush stroke. *score* is the detector's confidence,
     None for a region drawn by hand. *label* is the first label chosen, empty where the region has none;
-    *further_labels* are the others. *double_of* is the id of a surer region that shows the same object. *source* tells
-    where the label came from if it is not the detector's own.
+    *further_labels* are the others of its kind. *double_of* is the id of a surer region that shows the same object.
+    *source* tells where the label came from if it is not the detector's own.
     """
 
     id: str
@@ -121,6 +121,16 @@ def mark_doubles(regions: Iterable[Region], kind_of: Callable[[str], str]) -> li
         region if place is None else replace(region, double_of=ranked[place].id)
         for region, place in zip(ranked, doubles, strict=True)
     ]
+
+
+def split_by_kind(region: Region, kind_of: Callable[[str], str]) -> list[Region]:
+    """Return a region for each kind of label that a region has, all with its id; labels have kinds."""
+    if not region.further_labels:
+        return [region]
+    kinds: dict[str, list[str]] = {}
+    for label in (region.label, *region.further_labels):
+        kinds.setdefault(kind_of(label), []).append(label)
+    return [replace(region, label=labels[0], further_labels=tuple(labels[1:])) for labels in kinds.values()]
 
 
 def enclosing(box: Box, degrees: float, aspect: float) -> Box:

@@ -91,8 +91,8 @@ def relabel(
 
 def _has_label(counted: CountedReview | None, regions: set[str], label: str) -> bool:
     """Whether boxes of a review all have a label already."""
-    labels = {region.id: region.label for region in counted.review.regions} if counted else {}
-    return all(labels.get(region) == label for region in regions)
+    labelled = {(region.id, region.label) for region in counted.review.regions} if counted else set()
+    return all((region, label) in labelled for region in regions)
 
 
 def _do(

@@ -24,7 +24,7 @@ from loop.vision.image_cache import image_key
 from loop.vision.image_files import ImageFile
 
 KNOWN = ".known"  # in the folder of a project's snapshots: the spool of the newest
-LABELLING = "1"  # changes with the way in which labels are made from reviews: older lines are not taken over
+LABELLING = "2"  # changes with the way in which labels are made from reviews: older lines are not taken over
 PAGE = 500  # reviews in memory at a time
 
 

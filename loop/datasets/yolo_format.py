@@ -23,7 +23,8 @@ class Note(StrEnum):
     EMPTY = "dropped: no extent on the image"
     ROTATED = "rotated box replaced by its enclosing box"
     ENCLOSED = "polygon, ellipse or brush stroke replaced by its enclosing box"
-    FURTHER = "further label of a box dropped: YOLO has one class a box"
+    FURTHER = "further label of a box dropped: an object has one label of a control without choice=multiple"
+    TWICE = "dropped: the same box with the same label twice"
     RETIRED = "box dropped: its class is retired"
 
 
@@ -42,7 +43,7 @@ def write_lines(regions: Sequence[Region], labels: ClassIndex) -> LabelLines:
 
     Raises PayloadError at a box that is not four finite numbers, because clipping would invent a box.
     """
-    lines: list[str] = []
+    lines = dict[str, None]()
     notes: Counter[Note] = Counter()
     for region in regions:
         box = _clip_to_image(region)
@@ -62,7 +63,11 @@ def write_lines(regions: Sequence[Region], labels: ClassIndex) -> LabelLines:
             notes[Note.FURTHER] += len(region.further_labels)
         width, height = box.x1 - box.x0, box.y1 - box.y0
         x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-        lines.append(f"{labels.ids[region.label]} {x:.6f} {y:.6f} {width:.6f} {height:.6f}\n")
+        line = f"{labels.ids[region.label]} {x:.6f} {y:.6f} {width:.6f} {height:.6f}\n"
+        if line in lines:  # ultralytics trains on one of them
+            notes[Note.TWICE] += 1
+            continue
+        lines[line] = None
     return LabelLines("".join(lines), notes, len(lines))
 
 

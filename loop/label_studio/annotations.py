@@ -136,20 +136,29 @@ def relabel(result: object, labels: Mapping[str, str], config: LabelConfig, wher
     Give rectangles of a result other labels, by region id; all else of it stays as it is.
 
     A region of a prediction counts as changed, as in the editor. Raises PayloadError if one of the regions is no
-    rectangle of ours any more.
+    rectangle of ours any more, or has several labels.
     """
     changed, items = set[str](), list[dict[str, Any]]()
     for item in objects(result):
-        label = labels.get(str(item.get("id"))) if read_rectangle(item, config) else None
+        region = read_rectangle(item, config)
+        label = labels.get(str(item.get("id"))) if region else None
         if label is not None:
+            named = {key for key in item["value"] if key.endswith("labels")}
+            if str(item["id"]) in changed or any(_is_several(item["value"][key]) for key in named):
+                raise PayloadError(f"{where} rectangle {item['id']}", "one label: change it in Label Studio", "several")
             changed.add(str(item["id"]))
+            value = {key: part for key, part in item["value"].items() if key not in named}
             control, text = config.write_label(label)
             origin = "prediction-changed" if item.get("origin") == "prediction" else item.get("origin") or MANUAL
-            item = {**item, "from_name": control, "origin": origin, "value": {**item["value"], BOXES: [text]}}  # noqa: PLW2901
+            item = {**item, "from_name": control, "origin": origin, "value": {**value, BOXES: [text]}}  # noqa: PLW2901
         items.append(dict(item))
     if lost := sorted(labels.keys() - changed):
         raise PayloadError(where, f"a rectangle with the id {lost[0]}", "none in the annotation as it is now")
     return items
+
+
+def _is_several(labels: object) -> bool:
+    return isinstance(labels, list) and len(labels) > 1
 
 
 def read_rectangle(item: Json, config: LabelConfig) -> Region | None:

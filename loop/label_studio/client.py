@@ -24,9 +24,11 @@ from loop.label_studio.states import (
 )
 from loop.label_studio.tasks import PredictionChanges, StoredPrediction, StoredTask, write_prediction
 from loop.label_studio.views import (
+    AS_STORED,
     HIDING,
     IS_OPEN,
     OUTLINE,
+    WHOLE,
     Condition,
     View,
     show_outline,
@@ -90,11 +92,11 @@ class LabelStudio(TaskImports):
             text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
             condition = Condition("updated_at", "greater", "Datetime", text)
         without_data = tuple(name for name in OUTLINE if name != "data")
-        return self._outlines(project_id, [condition], show_outline(without_data, resolve_uri=False))
+        return self._outlines(project_id, [condition], show_outline(without_data))
 
     def named_tasks(self, project_id: int, task_ids: Sequence[int]) -> dict[int, StoredTask]:
         """Return the tasks that the project has, with annotations and predictions, by id."""
-        return self._named(project_id, task_ids, {"fields": "all"}, {})
+        return self._named(project_id, task_ids, WHOLE, {})
 
     def named_outlines(self, project_id: int, task_ids: Sequence[int]) -> list[StoredTask]:
         """Return the outlines of the tasks that the project has, in the order of *task_ids*."""
@@ -103,12 +105,12 @@ class LabelStudio(TaskImports):
         return [tasks[task_id] for task_id in task_ids if task_id in tasks]
 
     def task_data(self, task_id: int) -> Mapping[str, object]:
-        """Return the data of one task; asked once. Raises Refused if it does not exist."""
+        """Return the data of one task, with the addresses by which a browser gets files. Asked once. Raises Refused."""
         return StoredTask(self._ask("GET", f"api/tasks/{task_id}/", request_options=ONCE)).data
 
     def first_tasks(self, project_id: int, count: int) -> list[StoredTask]:
         """Return a few tasks, without annotations and predictions; asked once."""
-        params = {"project": project_id, "page_size": count, "fields": "task_only"}
+        params = {"project": project_id, "page_size": count, "fields": "task_only", **AS_STORED}
         return [
             StoredTask(task) for task in self._ask("GET", "api/tasks/", params=params, request_options=ONCE)["tasks"]
         ]
@@ -122,7 +124,7 @@ class LabelStudio(TaskImports):
 
     def task_ids(self, project_id: int) -> set[int]:
         """Return the ids of all tasks."""
-        options = show_outline(("id",), resolve_uri=False)
+        options = show_outline(("id",))
         return {task.id for page in self._pages(project_id, (), OUTLINES, options) for task in page}
 
     def _outlines(
@@ -133,7 +135,7 @@ class LabelStudio(TaskImports):
             yield from (whole.get(task.id, task) for task in page)
 
     def _tasks(self, project_id: int, *conditions: Condition, page_size: int = PAGE) -> Iterator[StoredTask]:
-        for page in self._pages(project_id, conditions, page_size, {"fields": "all"}):
+        for page in self._pages(project_id, conditions, page_size, WHOLE):
             yield from page
 
     def store_predictions(self, project_id: int, predictions: Sequence[NewPrediction]) -> int:

@@ -10,7 +10,7 @@ from functools import cached_property
 from xml.etree.ElementTree import Element
 
 from loop.errors import LabelConfigError
-from loop.label_studio.label_config_xml import get, is_dynamic, labels_by_control, raw, root_of, tags, targets
+from loop.label_studio.label_config_xml import fold, get, is_dynamic, labels_by_control, raw, root_of, tags, targets
 from loop.storage.storable import LONGEST_NAME
 
 BOXES = "rectanglelabels"
@@ -75,7 +75,7 @@ class LabelConfig:
     @property
     def reading_rules(self) -> tuple[object, ...]:
         """The parts of the config that decide how a review is read."""
-        return self.to_name, self.image_key, self.own, self.offered, self.others, self.label_names
+        return self.to_name, self.image_key, self.own, self.offered, self.others, self.label_names, self.several
 
     @cached_property
     def label_names(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class LabelConfig:
         for name in (value, self._ours.get(value)):
             if name in self._values or name in self.classes:
                 return name
-        return self._twins.get(value.casefold())
+        return self._twins.get(fold(value))
 
     def can_label(self, control: str) -> bool:
         """Tell whether a shape of *control* could have one of our labels; a control that the config lacks could."""
@@ -117,21 +117,20 @@ class LabelConfig:
         Map the model's class names to labels; a class without a label has no entry.
 
         The label with exactly that name comes first: the classes of a trained model are labels. Then come the other
-        names of exactly that class; then, ignoring case, `predicted_values`, the label's own name, its alias, and the
-        other names of a class.
+        names of exactly that class and `predicted_values`; then, ignoring case, `predicted_values`, the label's own
+        name unless another label differs from it only in case, its alias, and the other names of a class.
         """
         exact = {label.value: label.value for label in self.labels}
-        by_alias = {label.written.casefold(): label.value for label in self.labels}
-        by_value = {label.value.casefold(): label.value for label in self.labels}
-        by_predicted = {
-            predicted.casefold(): label.value for label in self.labels for predicted in label.predicted_values
-        }
-        known = by_alias | by_value | by_predicted
+        stated = {predicted: label.value for label in self.labels for predicted in label.predicted_values}
+        by_alias = {fold(label.written): label.value for label in self.labels if label.written != label.value}
+        by_predicted = {fold(predicted): label for predicted, label in stated.items()}
+        known = by_alias | self._twins | by_predicted
         renamed = {
             name: label for name, names in self.synonyms.items() if (label := next(filter(exact.get, names), None))
         }
-        folded = {name.casefold(): label for name, label in renamed.items()} | known
-        labels = {name: exact.get(name) or renamed.get(name) or folded.get(name.casefold()) for name in class_names}
+        folded = {fold(name): label for name, label in renamed.items()} | known
+        first = stated | renamed | exact
+        labels = {name: first.get(name) or folded.get(fold(name)) for name in class_names}
         return {name: label for name, label in labels.items() if label}
 
     @cached_property
@@ -146,9 +145,9 @@ class LabelConfig:
 
     @cached_property
     def _twins(self) -> dict[str, str]:
-        """The labels by their lower-case form, without labels that differ only in case."""
-        times = Counter(label.casefold() for label in self.label_names)
-        return {label.casefold(): label for label in self.label_names if times[label.casefold()] == 1}
+        """The labels by their folded form, without labels that differ only in case."""
+        times = Counter(map(fold, self.label_names))
+        return {fold(label): label for label in self.label_names if times[fold(label)] == 1}
 
 
 def parse(xml: str) -> LabelConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError
 
@@ -73,6 +74,11 @@ def labels_by_control(root: Element, image: str) -> dict[str, dict[str, str]]:
 def is_dynamic(tag: Element) -> bool:
     """Tell whether the labels of a control, or a label, come from a field of the task data; “$100” does not."""
     return re.fullmatch(r"\$[^\W\d][\w[\].{}]*", get(tag, "value")) is not None
+
+
+def fold(text: str) -> str:
+    """Return a name in the form in which names are compared: without case, accented letters composed."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _texts(control: Element) -> dict[str, str]:

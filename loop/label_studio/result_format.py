@@ -11,7 +11,7 @@ from loop.errors import PayloadError
 from loop.label_studio.label_config import BOXES, LabelConfig
 from loop.label_studio.shapes import NoBox, number, outline
 from loop.printable import shorten
-from loop.regions import Region
+from loop.regions import Region, split_by_kind
 from loop.storage.storable import fit, is_text
 
 Json = Mapping[str, Any]
@@ -55,7 +55,8 @@ def read_result(result: object, config: LabelConfig, where: str) -> Reading:
     Read the regions of a result that are ours; *where* names the annotation or prediction. Never raises.
 
     Ours are the results of our controls, and shapes of other controls with one of our labels, on the first page of our
-    image. Each of them is read as the upright box around it, or named as unread.
+    image. Each of them is read as the upright box around it, or named as unread. A result with labels of several kinds
+    is a region for each kind, all with its id.
     """
     if config.fault:
         return Reading((), (Unread(Why.NO_CONFIG, f"{where}: {config.fault}"),))
@@ -73,7 +74,7 @@ def read_result(result: object, config: LabelConfig, where: str) -> Reading:
     for shape in _pair(_on_our_image(drawn, config)):
         region = _read(shape, config)
         if isinstance(region, Region):
-            regions.append(region)
+            regions += split_by_kind(region, config.kind_of)
         elif region:
             unread.append(region)
     return Reading(tuple(regions), tuple(unread[:MOST_UNREAD]))

@@ -15,6 +15,7 @@ RECTANGLE = ""
 LONGEST_SIDE = 1_000_000  # pixels
 LONGEST_CODE = 1_000_000  # bytes of a brush stroke's code: they take some seconds to read
 CHANNELS = 4  # of a brush stroke: red, green, blue, alpha; painted pixels have an alpha
+LARGEST = 1.5  # images: a rectangle that is wider or higher cannot have been drawn; perhaps it is in pixels
 EDGE = 1e-6  # fractions of the image: a shape further outside cannot have been drawn
 NO_BOX = {
     "keypoint": "a key point has no extent",
@@ -79,6 +80,10 @@ def number(value: object) -> float | None:
 def _rectangle(result: Json, value: Json, where: str) -> Outline:
     x, y, width, height = (_percent(value, key, where) for key in ("x", "y", "width", "height"))
     rotation = _rotation(value, where)
+    if max(abs(width), abs(height)) > LARGEST:
+        raise PayloadError(
+            f"{where}.value", "a width and a height in percent of the image's", (width * 100, height * 100)
+        )
     box = Box(x, y, x + width, y + height)
     if rotation:
         return Outline(enclosing(box, rotation, _aspect(result, rotation, where)), rotation)

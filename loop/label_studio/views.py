@@ -41,6 +41,8 @@ HIDDEN = tuple(
     )
 )
 HIDING = {"hiddenColumns": {"explore": HIDDEN, "labeling": HIDDEN}}
+AS_STORED = {"resolve_uri": False}  # addresses of images as the task has them, as /predict and events give them
+WHOLE = {"fields": "all", **AS_STORED}
 IS_OPEN = Condition("completed_at", "empty", "Datetime", True)  # has fewer annotations than the project asks for
 
 
@@ -144,6 +146,6 @@ def write_conditions(conditions: Sequence[Condition]) -> dict[str, Any]:
     return {"conjunction": "and", "items": [condition.as_json() for condition in conditions]}
 
 
-def show_outline(fields: Sequence[str], *, resolve_uri: bool = True) -> dict[str, Any]:
-    """Return the parameters of a request for these fields alone; *resolve_uri*: with the addresses of a storage."""
-    return {"fields": "task_only", "include": ",".join(fields), "resolve_uri": resolve_uri}
+def show_outline(fields: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters of a request for these fields alone."""
+    return {"fields": "task_only", "include": ",".join(fields), **AS_STORED}

@@ -104,14 +104,18 @@ def _list_named(facts: TaskFacts, space: Space) -> Iterator[WantedVector]:
 def _list_references(facts: TaskFacts, space: Space) -> Iterator[WantedVector]:
     if facts.drawn is None:
         return
-    verdicts = {(verdict.reviewed.id, verdict.reviewed.box): verdict for verdict in facts.judged if verdict.reviewed}
+    verdicts = {_name(verdict.reviewed): verdict for verdict in facts.judged if verdict.reviewed}
     for region in _choose_usable(facts.drawn.regions):
-        judged = verdicts.get((region.id, region.box))
+        judged = verdicts.get(_name(region))
         decision = judged.decision if judged else Decision.MISSED  # no box was predicted at its place
         version = judged.version if judged and judged.predicted else ""
         yield _make_wanted(
             CollectionKind.REFERENCES, facts.task_id, facts.drawn.image, region, space, version, decision
         )
+
+
+def _name(region: Region) -> tuple[str, Box, str]:
+    return region.id, region.box, region.label
 
 
 def _list_detections(facts: TaskFacts, space: Space) -> Iterator[WantedVector]:

@@ -97,9 +97,20 @@ def judge_double(double: Region, reviewed: Sequence[Region]) -> Decision:
 
 
 def _by_id(predicted: Sequence[Region], reviewed: Sequence[Region]) -> dict[int, int]:
-    """Pair regions by id. A region keeps its id when it is moved or relabelled; an id used twice pairs once."""
-    at = {region.id: index for index, region in reversed(list(enumerate(reviewed))) if region.id}
-    return {index: at.pop(region.id) for index, region in enumerate(predicted) if region.id and region.id in at}
+    """
+    Pair regions by id. A region keeps its id when it is moved or relabelled; an id used twice pairs once.
+
+    Of several reviewed regions with the id, which an object with several labels has, the one with the label is first.
+    """
+    pairs = dict[int, int]()
+    for key in (lambda region: (region.id, region.label)), (lambda region: region.id):
+        paired = set(pairs.values())
+        left = [(index, region) for index, region in enumerate(reviewed) if region.id and index not in paired]
+        at = {key(region): index for index, region in reversed(left)}
+        for index, region in enumerate(predicted):
+            if region.id and index not in pairs and key(region) in at:
+                pairs[index] = at.pop(key(region))
+    return pairs
 
 
 def _by_overlap(
@@ -157,8 +168,10 @@ def seen_by_reviewer(
     it is the newest that was served before the review began, else the first: labels by references change a prediction
     while somebody may have it open. If no prediction shares an id, it is the newest that was served before.
     """
-    left = {region.id: region for region in reviewed if region.id}
-    shared = [[region for region in regions if region.id in left] for _, regions in served]
+    left: dict[str, list[Region]] = {}
+    for region in reviewed:
+        left.setdefault(region.id, []).append(region)
+    shared = [[region for region in regions if region.id and region.id in left] for _, regions in served]
     before = [index for index, (at, _) in enumerate(served) if at <= began]
     if any(shared):
         untouched = [sum(_is_untouched(region, left[region.id]) for region in regions) for regions in shared]
@@ -169,8 +182,9 @@ def seen_by_reviewer(
     return before[-1] if before else None
 
 
-def _is_untouched(region: Region, left: Region) -> bool:
-    return region.label == left.label and not _is_moved(region, left, JudgePolicy())
+def _is_untouched(region: Region, left: Sequence[Region]) -> bool:
+    """Whether one of the regions with the id of a predicted one is that one."""
+    return any(region.label == other.label and not _is_moved(region, other, JudgePolicy()) for other in left)
 
 
 def counted_review_key(*, is_ground_truth: bool, completed_at: float) -> tuple[bool, float]:

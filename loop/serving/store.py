@@ -13,6 +13,7 @@ from loop.regions import Region, read_regions, write_regions
 from loop.serving.log_search import LogSearch, has_boxes, is_unused
 from loop.storage.queries import chunked
 from loop.storage.tables import predictions
+from loop.vision.addresses import identify
 
 QUEUE, AUDIT = "queue", "audit"
 
@@ -212,7 +213,7 @@ def _read(row: sa.Row[Any]) -> LoggedPrediction:
     return LoggedPrediction(
         project_id=row.project_id,
         task_id=row.task_id,
-        image=row.image,
+        image=identify(row.image),
         version=row.version,
         regions=read_regions(row.regions),
         candidates=read_regions(row.candidates),

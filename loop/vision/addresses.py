@@ -13,6 +13,8 @@ from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 CLOUD_SCHEMES = ("s3", "s3s", "gs", "azure-blob", "azure_spi", "dbx")
 LOCAL_FILES = "/data/local-files/"  # where Label Studio serves files of its own machine, the path in its `d`
 RESOLVER = re.compile(r"/(?:tasks|projects)/\d+/resolve/?\?(?:.*&)?fileuri=([\w-]+)")
+WHOLE_RESOLVER = re.compile(RESOLVER.pattern + r"=*\Z")
+PROXY = re.compile(r"/projects/\d+/file-proxy/?\?(?:.*&)?url=([\w-]+)=*\Z")
 UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts this prefix before the name of an uploaded file
 DIGEST = ";sha256="
 LARGE = 200  # letters
@@ -40,10 +42,14 @@ def identify(address: str) -> str:
     """
     Return the identity of an address, for logs and comparisons: a digest of a `data:` URI, else the address itself.
 
-    The identity of an identity is itself.
+    The identity of an address of Label Studio's resolver is the cloud address in it: the API gives the one for what
+    requests of predictions and events give the other. The identity of an identity is itself.
     """
-    if not is_inline(address) or is_digest(address):
+    if is_digest(address):
         return address
+    if not is_inline(address):
+        cloud = _unwrap(address) if WHOLE_RESOLVER.search(address) else address
+        return cloud if scheme_of(cloud) in CLOUD_SCHEMES else address
     media_type = re.match(r"[\w.+/-]*", address[5:60])
     digest = hashlib.sha256(address.encode(errors="surrogatepass")).hexdigest()
     return f"data:{media_type[0] if media_type else ''}{DIGEST}{digest}"
@@ -108,6 +114,15 @@ def _unwrap(address: str) -> str:
         return base64.urlsafe_b64decode(wrapped[1] + "==").decode() if wrapped else address
     except ValueError:
         return address
+
+
+def is_proxy_of(address: str, url: str) -> bool:
+    """Whether an address is that of Label Studio's proxy for a URL, which sends its host the login of the project."""
+    wrapped = PROXY.search(address)
+    try:
+        return wrapped is not None and base64.urlsafe_b64decode(f"{wrapped[1]}==").decode() == url
+    except ValueError:
+        return False
 
 
 def original_name(parts: tuple[str, ...]) -> str | None:

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from loop.errors import ImageError, ImageForbidden, ImageTooLarge, ImageUnreadable, UpstreamError
 from loop.once import Once
 from loop.regions import Pixels
-from loop.vision.addresses import CLOUD_SCHEMES, identify, is_digest, is_inline, read_inline, scheme_of
+from loop.vision.addresses import CLOUD_SCHEMES, identify, is_digest, is_inline, is_proxy_of, read_inline, scheme_of
 from loop.vision.loading import FetchedFile, load_each
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from loop.label_studio.payloads import Task
 
 OWN_PATHS = ("/data/", "/storage-data/", "/tasks/", "/projects/")  # where Label Studio serves files
+LOCKED = (401, 403)
 REDIRECTS = 5
 
 R = TypeVar("R")
@@ -67,6 +68,21 @@ class Images:
             raise ImageUnreadable(address, "the task's data has no address of an image")
         if is_inline(address):
             return self._read_inline(address, task_id)
+        try:
+            return self._fetch(address, task_id)
+        except ImageUnreadable as error:
+            proxied = self._find_proxied(address, task_id) if error.status in LOCKED else None
+            if proxied is None:
+                raise
+            return self._fetch(proxied, task_id)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in (self._client.made, self._public_client.made):
+            if client:
+                client.close()
+
+    def _fetch(self, address: str, task_id: int) -> bytes:
         import httpx
 
         deadline = time.monotonic() + self._limits.seconds
@@ -82,11 +98,13 @@ class Images:
             raise ImageUnreadable(address, f"{type(error).__name__}: {error}") from error
         raise ImageUnreadable(address, f"more than {REDIRECTS} redirects")
 
-    def close(self) -> None:
-        """Close all connections."""
-        for client in (self._client.made, self._public_client.made):
-            if client:
-                client.close()
+    def _find_proxied(self, address: str, task_id: int) -> str | None:
+        """Return the address of Label Studio's proxy for a URL, where its project has a login for the host."""
+        try:
+            data = self._account.task_data(task_id) if self._account and scheme_of(address) else {}
+        except UpstreamError:
+            return None
+        return next((value for value in data.values() if isinstance(value, str) and is_proxy_of(value, address)), None)
 
     def map(
         self, work: Callable[[Task, Pixels], R], tasks: Iterable[Task], *, at_once: int = 1

@@ -98,6 +98,30 @@ def test_a_box_that_cannot_be_relabelled_fails_by_itself(rooms, studio, name):
     assert (report.done, len(report.failures)) == (1, 1)
 
 
+def test_a_box_with_several_labels_is_left_to_label_studio(rooms, studio):
+    both = ls_region("a")
+    both["value"]["rectanglelabels"] = ["Car", "Person"]
+    annotate(rooms, studio, 1, both)
+    annotate(rooms, studio, 2, ls_region("a"), {**ls_region("a"), "from_name": "more"})
+
+    report = change(rooms, "1:a", "2:a", label="Person")
+
+    assert report.done == 0
+    assert all("one label: change it in Label Studio" in failure for failure in report.failures)
+
+
+def test_a_label_under_the_key_of_older_exports_gives_way_to_the_new_one(rooms, studio):
+    old = ls_region("a")
+    old["value"]["labels"] = old["value"].pop("rectanglelabels")
+    annotate(rooms, studio, 1, old)
+
+    change(rooms, "1:a")
+    hear(rooms, studio)
+
+    (region,) = rooms.reviews.store.find_counted(1)[1].review.regions
+    assert region.label == "Person"
+
+
 def test_with_label_studio_down_each_task_fails_with_the_reason(rooms, studio):
     annotate(rooms, studio, 1, ls_region("a"))
     studio.is_down = True

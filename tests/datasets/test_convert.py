@@ -154,7 +154,9 @@ def test_a_second_label_of_a_box_is_counted_and_gives_no_second_box(folder):
 
     (labels,) = snapshot.folder.glob("labels/*/task-00000001.txt")
     assert labels.read_text() == "1 0.250000 0.250000 0.300000 0.300000\n"
-    assert snapshot.report["notes"] == {"further label of a box dropped: YOLO has one class a box": 1}
+    assert snapshot.report["notes"] == {
+        "further label of a box dropped: an object has one label of a control without choice=multiple": 1
+    }
 
 
 def test_an_export_without_ids_and_times_is_judged_too(folder):

@@ -7,7 +7,7 @@ from loop.datasets.snapshots import Reason
 from loop.datasets.splits import Side
 from loop.registry.store import VersionFacts
 from loop.reviews.verdicts import judge
-from tests.builders import region, review, served
+from tests.builders import box, region, review, served
 from tests.datasets.builders import label_of, with_policy
 
 
@@ -51,7 +51,7 @@ def test_a_share_of_what_the_champion_learned_is_repeated_beside_all_that_is_new
     repeating = with_policy(rooms, selection=SelectionPolicy(0.25, 1.0))
     first = assemble(repeating.datasets, 1)
     learned(rooms, first, tmp_path)
-    reviewed(1, region(), region("b"), minutes=5)  # somebody looked again
+    reviewed(1, region(), region("b", at=box(0.5, 0.5, 0.9, 0.9)), minutes=5)  # somebody looked again
     for task in range(41, 51):
         reviewed(task)
 

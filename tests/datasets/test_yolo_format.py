@@ -44,6 +44,15 @@ def test_a_box_over_the_edge_is_clipped_and_counted():
     assert lines.notes == {Note.CLIPPED: 1}
 
 
+def test_a_box_that_stands_twice_is_written_once_and_counted():
+    """Ultralytics removes equal lines when it reads them."""
+    twice = [region("a", "Car"), region("b", "Car"), region("c", "Person")]
+
+    lines = write_lines(twice, IDS)
+
+    assert (len(lines.text.splitlines()), lines.boxes, lines.notes) == (2, 2, {Note.TWICE: 1})
+
+
 @pytest.mark.parametrize("at", [Box(0.2, 0.2, 0.2, 0.5), Box(1.2, 0.2, 1.5, 0.5), Box(0.5, 0.5, 0.4, 0.6)])
 def test_a_box_without_extent_is_dropped_and_counted(at):
     lines = write_lines([region(at=at)], IDS)

@@ -11,6 +11,13 @@ def with_threshold(text):
     return CONFIG.replace('toName="image">', f'toName="image" model_score_threshold="{text}">')
 
 
+def labelled(labels):
+    return (
+        '<View><Image name="image" value="$image"/>'
+        f'<RectangleLabels name="label" toName="image">{labels}</RectangleLabels></View>'
+    )
+
+
 def test_names_and_labels_are_read():
     config = parse(CONFIG)
 
@@ -43,7 +50,6 @@ def test_a_label_of_exactly_that_name_comes_first():
         "person": "Car",
         "car": "car",
         "Car": "Car",
-        "CAR": "car",
     }
 
 
@@ -104,3 +110,34 @@ def test_an_object_has_one_label_of_a_control_unless_the_control_allows_several(
     kinds = [parse(two).kind_of(label) for label in ("Car", "Person", "Wet", "Old")]
 
     assert kinds == ["label", "label", "Wet", "Old"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        pytest.param('<Label value="Person"/><Label value="PERSON"/>', {"Person": "Person"}, id="case-twins"),
+        pytest.param(
+            '<Label value="A" predicted_values="Person"/><Label value="B" predicted_values="person"/>',
+            {"Person": "A", "person": "B"},
+            id="predicted-values-in-their-case",
+        ),
+    ],
+)
+def test_a_class_that_may_be_either_of_two_labels_is_none_of_them(labels, expected):
+    assert parse(labelled(labels)).label_map(["Person", "person"]) == expected
+
+
+def test_accented_letters_may_be_written_in_two_characters():
+    composed, decomposed = "Caf\u00e9", "Cafe\u0301"
+    config = parse(labelled(f'<Label value="{composed}"/>'))
+
+    assert config.label_map([decomposed]) == {decomposed: composed}
+    assert config.label_of("label", decomposed) == composed
+
+
+def test_labels_that_only_the_writing_of_accents_tells_apart_are_two():
+    composed, decomposed = "Caf\u00e9", "Cafe\u0301"
+    config = parse(labelled(f'<Label value="{composed}"/><Label value="{decomposed}"/>'))
+
+    assert config.label_names == (composed, decomposed)
+    assert config.label_of("label", decomposed) == decomposed

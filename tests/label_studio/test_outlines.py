@@ -75,6 +75,27 @@ def test_outlines_are_asked_for_without_the_columns_that_label_studio_computes()
     assert query["filters"]["items"][-1]["value"] == OUTLINES
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.open_tasks(1),
+        lambda client: client.open_outlines(1),
+        lambda client: client.named_outlines(1, [1]),
+        lambda client: client.named_tasks(1, [1]),
+        lambda client: client.first_tasks(1, 1),
+        lambda client: client.all_outlines(1),
+        lambda client: client.marked_tasks(1),
+    ],
+)
+def test_tasks_are_asked_for_with_the_addresses_that_predict_and_events_have(ask):
+    """Label Studio answers others by default: of its resolver, and of uploads in a cloud one that changes each time."""
+    client = Answering({"tasks": [{"id": 1}]})
+
+    list(ask(client))
+
+    assert client.asked[0]["resolve_uri"] is False
+
+
 def test_a_task_with_more_versions_than_an_outline_names_is_read_whole():
     whole = {"id": 2, "predictions": [{"model_version": "b@1"}]}
     listed = [

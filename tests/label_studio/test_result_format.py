@@ -100,6 +100,18 @@ def test_a_rectangle_with_labels_of_its_own_result_is_one_region(results):
     assert [(one.label, one.box) for one in reading.regions] == [("Car", BOX)]
 
 
+def test_an_object_of_which_several_labels_are_wanted_is_a_region_for_each():
+    several = PLAIN.replace('name="label"', 'name="label" choice="multiple"')
+    both = without(rectangle(), rectanglelabels=["Person", "Car"])
+
+    assert [(one.id, one.label, one.further_labels) for one in read(both, config=several).regions] == [
+        ("p", "Person", ()),
+        ("p", "Car", ()),
+    ]
+    (one,) = read(both, config=PLAIN).regions
+    assert (one.label, one.further_labels) == ("Person", ("Car",))
+
+
 def test_the_second_label_of_a_pair_is_a_further_one():
     (region,) = read(bare(), tag("Car"), tag("Person")).regions
 
@@ -148,8 +160,9 @@ def test_what_says_nothing_of_our_boxes_is_left_alone(result):
         pytest.param(rectangle(width="wide"), Why.BROKEN, r"value\.width", id="text"),
         pytest.param(without(rectangle(), "height"), Why.BROKEN, r"value\.height", id="missing"),
         pytest.param(without(rectangle(), rotation=math.inf), Why.BROKEN, r"value\.rotation", id="endless-rotation"),
-        pytest.param(rectangle(x=1e308, width=1e308), Why.BROKEN, "on the image", id="far-out"),
+        pytest.param(rectangle(x=1e308, width=1e308), Why.BROKEN, "in percent of", id="far-out"),
         pytest.param(rectangle(x=640, y=480), Why.BROKEN, "percent", id="pixels-in-place-of-percent"),
+        pytest.param(rectangle(x=55, y=40, width=300, height=90), Why.BROKEN, "in percent of", id="wide-pixels"),
         pytest.param(rectangle() | {"value": None}, Why.NO_LABEL, "without a label", id="no-value"),
         pytest.param(polygon(points=[(1, 1), (2, 2)]), Why.BROKEN, r"value\.points", id="polygon-of-two-points"),
         pytest.param(polygon(points=[(1, 1), (2, 2), (3,)]), Why.BROKEN, r"points\[2\]", id="half-a-point"),

@@ -26,6 +26,18 @@ def test_a_review_is_judged_against_what_was_served(rooms):
     assert (counted.confirmed, counted.corrected, counted.false_positive, counted.missed) == (1, 0, 1, 1)
 
 
+@pytest.mark.parametrize("by_api", [True, False])
+def test_an_image_of_a_cloud_storage_is_one_image_by_both_of_its_addresses(rooms, by_api):
+    """Old records and old versions of Label Studio have the resolver's address where an event has the cloud's."""
+    cloud, api = "s3://bucket/a.jpg", "/tasks/1/resolve/?fileuri=czM6Ly9idWNrZXQvYS5qcGc="
+    rooms.serving.predictions.append([served(region("p"), image=api if by_api else cloud)])
+    event = created(ls_region("p"))
+
+    take(rooms, {**event, "task": ls_task(image=cloud if by_api else api)})
+
+    assert rates(rooms).confirmed == 1
+
+
 def test_the_same_event_twice_counts_once(rooms):
     rooms.serving.predictions.append([served(region("p"))])
     event = created(ls_region("p"))

@@ -145,6 +145,22 @@ def test_of_two_on_the_same_place_the_label_decides():
     assert decisions(predicted, reviewed) == [Decision.CONFIRMED, Decision.CONFIRMED]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_the_labels_of_one_object_each_is_judged(order):
+    predicted = [region("p", "Car", at=HERE), region("q", "Person", at=HERE)]
+    reviewed = [region("p", "Car", at=HERE), region("p", "Person", at=HERE)][::order]
+
+    assert decisions(predicted, reviewed) == [Decision.CONFIRMED] * 2
+    assert decisions(predicted[:1], reviewed) == [Decision.CONFIRMED, Decision.MISSED]
+
+
+def test_an_object_with_two_labels_is_untouched_where_one_of_them_is():
+    seen, other = [region("p", "Car", at=HERE)], [region("p", "Car", at=ELSEWHERE)]
+    reviewed = [region("p", "Car", at=HERE), region("p", "Person", at=HERE)]
+
+    assert seen_by_reviewer(reviewed, 100.0, [(1.0, seen), (2.0, other)]) == 0
+
+
 def test_an_id_used_twice_pairs_once():
     assert decisions([region("p")], [region("p"), region("p")]) == [Decision.CONFIRMED, Decision.MISSED]
 

@@ -80,6 +80,27 @@ def test_an_address_means_a_path(address, path):
     assert "/".join(file_paths(address)[-1 if "\\" in address else 0]) == path
 
 
+@pytest.mark.parametrize("host", ["", "http://studio.example", "https://studio.example/ls"])
+def test_an_address_of_the_resolver_is_that_of_its_cloud_object(host):
+    """The API answers the first where requests of predictions and events have the second."""
+    assert identify(host + RESOLVED) == "s3://bucket/a/b#1.jpg"
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        pytest.param(b"https://other.example/a.jpg", id="no-cloud"),
+        pytest.param(b"\xff\xfe", id="no-text"),
+        pytest.param(b"/data/upload/1/a.jpg", id="a-path"),
+    ],
+)
+def test_any_other_address_of_the_resolver_is_itself(wrapped):
+    address = "/tasks/7/resolve/?fileuri=" + base64.urlsafe_b64encode(wrapped).decode()
+
+    assert identify(address) == address
+    assert identify(f"{RESOLVED} and more") == f"{RESOLVED} and more"
+
+
 @pytest.mark.parametrize("address", ["../a.jpg", "/data/../../a.jpg", "/data/local-files/?d=../a.jpg", "s3://b/../a"])
 def test_no_address_means_a_path_that_climbs(address):
     assert file_paths(address) == []

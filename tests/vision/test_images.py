@@ -53,6 +53,7 @@ FILES = {
     "/data/upload/1/grey.png": picture(form="PNG"),
     "/elsewhere/good.jpg": picture(),
     "/tasks/5/resolve/": picture(colour="blue"),
+    "/projects/1/file-proxy/": picture(colour="blue"),
 }
 
 
@@ -64,6 +65,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", path.removeprefix("/to/").replace("%", ":"))
             self.end_headers()
+        elif path == "/locked.jpg":
+            self.send_error(401)
         elif path in FILES:
             self.send_response(200)
             self.end_headers()
@@ -130,6 +133,23 @@ def test_a_cloud_address_goes_through_label_studios_resolver(own, server):
     path, key = server.seen[0]
     assert path == "/tasks/5/resolve/?fileuri=czM6Ly9idWNrZXQva2V5LmpwZw=="
     assert key == "Token secret"
+
+
+def test_a_file_whose_host_wants_the_login_of_the_project_comes_through_label_studios_proxy(server):
+    """`task_data_login`: only the API of tasks answers the address of the proxy."""
+    url = f"http://localhost:{server.server_port}/locked.jpg"
+    account = FakeAccount(f"http://127.0.0.1:{server.server_port}")
+    images = Images(account, ImageLimits(allow_private_addresses=True))
+    with pytest.raises(ImageUnreadable, match="HTTP 401"):
+        images.fetch(url, 5)
+
+    account.data = {
+        "text": "a",
+        "image": f"/projects/1/file-proxy/?url={base64.urlsafe_b64encode(url.encode()).decode()}",
+    }
+
+    assert images.fetch(url, 5) == FILES["/projects/1/file-proxy/"]
+    images.close()
 
 
 @pytest.mark.parametrize("address", ["s3://bucket/a#1?.jpg", "gs://bucket/a%20b é.jpg", "azure-blob://c/[1].jpg"])

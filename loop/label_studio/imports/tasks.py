@@ -116,13 +116,13 @@ class TaskImports(Connection):
         return ids
 
     def all_outlines(self, project_id: int) -> Iterator[StoredTask]:
-        """Yield the outline of every task, by id, with the addresses of a storage as they stand in the task."""
-        for page in self._pages(project_id, (), LISTED, show_outline(OUTLINE, resolve_uri=False), HIDING):
+        """Yield the outline of every task, by id."""
+        for page in self._pages(project_id, (), LISTED, show_outline(OUTLINE), HIDING):
             yield from page
 
     def marked_tasks(self, project_id: int) -> Iterator[MarkedTask]:
         """Yield the tasks that were imported by `import_tasks`, by id."""
-        options = show_outline(("id", "data", "meta", *COUNTS), resolve_uri=False)
+        options = show_outline(("id", "data", "meta", *COUNTS))
         for page in self._pages(project_id, (), LISTED, options, HIDING):
             for task in page:
                 if mark := _read_mark(task):
