@@ -13,10 +13,11 @@ from backend.api import AT_ONCE
 from backend.dashboard.blueprint import Answer, go_back, project_page, rooms, show
 from backend.dashboard.forms import form, reason, text
 from backend.dashboard.pictures_page import SOURCE, read_source
-from loop.crops.grid import SUSPICIONS, CropOrder, CropPage, CropQuery, list_crops, make_view
+from loop.crops.grid import SUSPICIONS, CropOrder, CropPage, CropQuery, list_crops
 from loop.crops.relabel import BoxName, relabel
 from loop.errors import Busy, PayloadError
 from loop.label_studio.projects import Project
+from loop.label_studio.views import put_tasks
 
 VIEW_TITLE = "Selected crops"
 ORDERS = {  # each with the meaning of the scores
@@ -56,7 +57,7 @@ def crops(project: Project) -> Answer:
 def show_crops_in_label_studio(project: Project) -> Answer:
     """Make a view of the tasks of the selected crops."""
     boxes = _read_boxes()
-    line = make_view(rooms().crops, project.id, VIEW_TITLE, [box.task_id for box in boxes])
+    line = put_tasks(rooms().studio.client, project.id, VIEW_TITLE, [box.task_id for box in boxes])
     return _go_back(project, f"Label Studio, {line}")
 
 

@@ -1,4 +1,4 @@
-"""The rates of verdicts over time, by week and group, with the advised actions and the alerts."""
+"""The rates of verdicts over time, by week and group, with the advised actions, the alerts and disagreements."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from flask import request
 
-from backend.dashboard.blueprint import Answer, project_page, rooms, show
+from backend.dashboard.blueprint import Answer, go_back, project_page, rooms, show
 from backend.dashboard.charts import Chart, Series
 from loop.errors import PayloadError
 from loop.label_studio.projects import Project
+from loop.label_studio.views import put_tasks
+from loop.rates.annotators.compare import TITLE, compare_by_annotator, list_agreements, list_disagreements
 from loop.rates.assess import RatesRequest, follow_rates
 from loop.rates.intervals import Interval, wilson
 from loop.rates.over_time import RateLine, RatesOverTime
@@ -41,7 +43,9 @@ def rates(project: Project) -> Answer:
         raise PayloadError("field", "the name of a field of the task data", field)
     lacks_field = by == Grouping.COHORT and not (field or own)
     grouping = Grouping.WEEK if lacks_field else Grouping(by)
-    history = follow_rates(rooms().rates, project.id, RatesRequest(grouping, field, _read_since(), MOST))
+    since = _read_since()
+    history = follow_rates(rooms().rates, project.id, RatesRequest(grouping, field, since, MOST))
+    is_compared = by == Grouping.ANNOTATOR
     return show(
         "rates.html",
         project=project,
@@ -57,8 +61,20 @@ def rates(project: Project) -> Answer:
         lacks_field=lacks_field,
         since=request.args.get("since", ""),
         share=share_with_interval,
+        is_compared=is_compared,
+        compared=compare_by_annotator(rooms().rates, project.id, since) if is_compared else {},
+        disagreements=list_disagreements(list_agreements(rooms().rates, project.id)) if is_compared else [],
+        tasks_url=f"{rooms().studio.client.url}/projects/{project.id}/data?task=",
         alerts=rooms().rates.store.read_alerts(project.id, ALERTS),
     )
+
+
+@project_page("rates/disagreements", methods=["POST"])
+def show_disagreements(project: Project) -> Answer:
+    """Make a view of the tasks on which annotators disagree."""
+    listed = list_disagreements(list_agreements(rooms().rates, project.id))
+    line = put_tasks(rooms().studio.client, project.id, TITLE, [task.task_id for task in listed])
+    return go_back("rates", f"Label Studio, {line}", project_id=project.id, by=Grouping.ANNOTATOR.value)
 
 
 def share_with_interval(line: Rates, rate: str) -> tuple[float, Interval] | None:

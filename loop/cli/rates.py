@@ -10,7 +10,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loop.cli.curves.rates_over_time import plain_json, print_confusion, print_weekly, share_text, show_plain
+from loop.cli.curves.annotators import COMPARED, COMPARISONS, compared_cells, compared_json
+from loop.cli.curves.rates_over_time import (
+    estimate_json,
+    estimate_text,
+    plain_json,
+    print_confusion,
+    print_weekly,
+    share_text,
+    show_plain,
+)
 from loop.cli.grid import Field, show_table
 from loop.cli.options import AsJson, ProjectId, judged_version, open_rooms, out, print_json
 from loop.rates.alerts import Alert
@@ -24,7 +33,6 @@ from loop.rates.assess import (
     measure_seconds_by_version,
 )
 from loop.rates.compare_shadow import compare_shadows
-from loop.rates.intervals import Estimate
 from loop.rates.measure_costs import measure_costs_by_version
 from loop.rates.rates import Grouping, Rates, advise
 from loop.rates.review_times import Seconds, Spread
@@ -134,11 +142,14 @@ def show_rates(out: Console, assessment: Assessment) -> None:
     if not assessment.groups:
         out.print("no verdicts yet: nothing that was predicted has been reviewed")
         return
-    is_pooled = assessment.by == Grouping.VERSION
+    is_pooled, is_compared = assessment.by == Grouping.VERSION, assessment.by == Grouping.ANNOTATOR
     shares = [Field(name.replace("_", " "), is_number=True) for name in Rates().shares()]
     estimates = [Field(FROM_AUDIT, is_number=True), *([Field(FROM_BOTH, is_number=True)] if is_pooled else [])]
-    rows = [_group_row(group, is_pooled=is_pooled) for group in assessment.groups]
+    estimates += [Field(name, is_number=True) for name in COMPARISONS if is_compared]
+    rows = [_group_row(group, is_pooled=is_pooled, is_compared=is_compared) for group in assessment.groups]
     show_table(out, (Field(assessment.by.value, folds=not is_pooled), *shares, *estimates), rows)
+    if any(group.compared for group in assessment.groups):
+        out.print(COMPARED)
     if assessment.more_groups:
         out.print(f"and {assessment.more_groups} more with {assessment.more_verdicts} verdicts; --most 0 shows all")
     for group in assessment.groups:
@@ -149,10 +160,11 @@ def show_rates(out: Console, assessment: Assessment) -> None:
             out.print(f"{group.name}: {doubles.held_back} boxes held back beside a surer box on their object: {right}")
 
 
-def _group_row(group: RatesGroup, *, is_pooled: bool) -> tuple[str, ...]:
+def _group_row(group: RatesGroup, *, is_pooled: bool, is_compared: bool) -> tuple[str, ...]:
     shares = (share_text(*share) for share in group.rates.shares().values())
-    pooled = [_estimate(group.pooled, "tasks")] if is_pooled else []
-    return (group.name, *shares, _estimate(group.audited, "audited tasks"), *pooled)
+    more = [estimate_text(group.pooled, "tasks")] if is_pooled else []
+    more += compared_cells(group.compared) if is_compared else ()
+    return (group.name, *shares, estimate_text(group.audited, "audited tasks"), *more)
 
 
 def show_seconds(out: Console, versions: Mapping[str, Mapping[str, Seconds]]) -> None:
@@ -212,29 +224,12 @@ def seconds_json(parts: Mapping[str, Seconds]) -> dict[str, object]:
 def _group_json(group: RatesGroup) -> dict[str, object]:
     return {
         **plain_json(group.rates),
-        "missed_all_tasks": _estimate_json(group.audited),
-        "missed_pooled": _estimate_json(group.pooled),
+        "missed_all_tasks": estimate_json(group.audited),
+        "missed_pooled": estimate_json(group.pooled),
         "seconds": None if group.seconds is None else seconds_json(group.seconds),
         "doubles": None if group.doubles is None else asdict(group.doubles),
+        "compared": None if group.compared is None else compared_json(group.compared),
     }
-
-
-def _estimate_json(estimate: Estimate | None) -> dict[str, object] | None:
-    if estimate is None:
-        return None
-    return {
-        "share": estimate.share,
-        "interval": [estimate.interval.low, estimate.interval.high],
-        "tasks": estimate.tasks,
-    }
-
-
-def _estimate(estimate: Estimate | None, unit: str) -> str:
-    if estimate is None:
-        return "too few"
-    return (
-        f"{estimate.share:.0%} ({estimate.interval.low:.0%} to {estimate.interval.high:.0%}), {estimate.tasks} {unit}"
-    )
 
 
 def _spread(spread: Spread | None) -> str:

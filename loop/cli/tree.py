@@ -75,6 +75,10 @@ TOP = {  # by what a person wants to do: commands, each with its file in loop/cl
         "annotations": ("reviews", "Reviews in bulk."),
         "crops": ("look.boxes", "Boxes of a project as the dashboard shows them."),
         "suspects": ("look.boxes", "Look for reviewed boxes that may be wrong, and list them."),
+        "disagreements": (
+            "look.disagreements",
+            "List the tasks on which annotators disagree, those with the least agreement first.",
+        ),
         "verdicts": (
             "reviews",
             "Print one verdict per line, as JSON: of an export, or of a project with provenance.",

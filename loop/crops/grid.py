@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
@@ -15,12 +15,10 @@ from loop.crops.room import CropsRoom
 from loop.crops.suspect_store import SuspectList
 from loop.crops.suspicion import SuspectBox, SuspectKind
 from loop.errors import MilvusDown, PayloadError
-from loop.label_studio.views import ViewChange, put_view, show_tasks
 from loop.references.entries import CollectionKind
 from loop.references.plan import find_source
 from loop.vision.embedding import Space
 
-MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
 NO_VECTORS = "no boxes: nothing to embed with yet (no weights, or LOOP_EMBEDDER=none)"
 KINDS = {BoxSource.PREDICTED: CollectionKind.DETECTIONS, BoxSource.REVIEWED: CollectionKind.REFERENCES}
 
@@ -122,15 +120,6 @@ def list_crops(crops: CropsRoom, project_id: int, query: CropQuery) -> CropPage:
     )
     missing = "" if labels else "no boxes yet: they appear when tasks have been predicted, or reviewed"
     return CropPage(query, total, tuple(_read_box(box, query.source) for box in boxes), labels, missing=missing)
-
-
-def make_view(crops: CropsRoom, project_id: int, title: str, task_ids: Sequence[int]) -> str:
-    """Show tasks in a view of Label Studio's Data Manager, the same view for a title; return a line about it."""
-    shown = list(dict.fromkeys(task_ids))[:MOST_IN_VIEW]
-    change = put_view(crops.studio.client, project_id, show_tasks(title, shown))
-    if change == ViewChange.ADDED:
-        return f"added the view “{title}” with {len(shown)} tasks"
-    return f"the view “{title}” shows {len(shown)} tasks"
 
 
 def _list_suspects(crops: CropsRoom, project_id: int, query: CropQuery) -> CropPage:

@@ -43,6 +43,7 @@ HIDDEN = tuple(
 HIDING = {"hiddenColumns": {"explore": HIDDEN, "labeling": HIDDEN}}
 AS_STORED = {"resolve_uri": False}  # addresses of images as the task has them, as /predict and events give them
 WHOLE = {"fields": "all", **AS_STORED}
+MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
 IS_OPEN = Condition("completed_at", "empty", "Datetime", True)  # has fewer annotations than the project asks for
 
 
@@ -120,6 +121,14 @@ def show_tasks(title: str, task_ids: Sequence[int]) -> View:
     """
     conditions = tuple(Condition("id", "equal", "Number", task_id) for task_id in task_ids or [0])
     return View(title, conditions, is_any=True)
+
+
+def put_tasks(client: Views, project_id: int, title: str, task_ids: Sequence[int]) -> str:
+    """Show the first tasks of a list, each once, in the view with a title; return a line about it."""
+    shown = list(dict.fromkeys(task_ids))[:MOST_IN_VIEW]
+    change = put_view(client, project_id, show_tasks(title, shown))
+    verb = "added the view “{}” with {} tasks" if change == ViewChange.ADDED else "the view “{}” shows {} tasks"
+    return verb.format(title, len(shown))
 
 
 def shows_tasks(view: View) -> bool:

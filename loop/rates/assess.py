@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from loop.errors import LoopError
+from loop.rates.annotators.agreement import AnnotatorFigures
+from loop.rates.annotators.compare import compare_by_annotator
 from loop.rates.audit import PredictedTask, pool_versions
 from loop.rates.confusion import MOST_LABELS, Confusion, make_confusion
 from loop.rates.doubles import DoubleCounts, count_doubles
@@ -49,7 +51,8 @@ class RatesGroup:
     One group: its rates, and the missed rate over all tasks from the audit alone.
 
     Of versions only: *pooled* is the missed rate over all tasks that the version predicted, from both streams;
-    *doubles* counts its boxes held back beside a surer box with another label.
+    *doubles* counts its boxes held back beside a surer box with another label. Of annotators only: *compared* has them
+    beside the others, None where they share no task with anyone.
     """
 
     name: str
@@ -58,6 +61,7 @@ class RatesGroup:
     pooled: Estimate | None
     seconds: Mapping[str, Seconds] | None  # None by label, because a task has many labels
     doubles: DoubleCounts | None = None
+    compared: AnnotatorFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,9 @@ def assess(rates: RatesRoom, project_id: int, request: RatesRequest) -> Assessme
     judged = rates.store.read_verdicts(
         project_id, field=field if request.by == Grouping.COHORT else "", since=request.since
     )
+    compared = compare_by_annotator(rates, project_id, request.since) if request.by == Grouping.ANNOTATOR else {}
     grouped = _sort_groups(group_verdicts(judged, request.by), request.by)
+    grouped |= {name: [] for name in compared if name not in grouped}
     rates_by_group = {name: tally(verdicts) for name, verdicts in grouped.items()}
     is_cut = request.by == Grouping.COHORT or len(rates_by_group) > request.most > 0
     shown = _sort_groups(choose_largest(rates_by_group, request.most), request.by) if is_cut else rates_by_group
@@ -98,6 +104,7 @@ def assess(rates: RatesRoom, project_id: int, request: RatesRequest) -> Assessme
             pooled=both.get(name),
             seconds=timed.get(name) if timed else None,
             doubles=doubles.get(name),
+            compared=compared.get(name),
         )
         for name, rates_of_group in shown.items()
     ]

@@ -1,4 +1,4 @@
-"""Reads single facts of all reviews of a project: how long they took, and who made them."""
+"""Reads facts of all reviews of a project: how long they took, who made them, and which tasks have several."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from loop.reviews.standing import is_standing
+from loop.label_studio.payloads import Review
+from loop.reviews import review_row
+from loop.reviews.standing import is_compared, is_complete, is_standing
 from loop.storage.tables import reviews
 
 
@@ -37,3 +39,12 @@ class ReviewFacts:
         query = sa.select(reviews.c.annotation_id, reviews.c.annotator).where(is_standing(project_id))
         with self._engine.connect() as connection:
             return {row.annotation_id: row.annotator for row in connection.execute(query)}
+
+    def read_shared(self, project_id: int) -> list[Review]:
+        """Return the reviews of every task that has two or more which are complete and read whole, by task."""
+        is_whole = (is_standing(project_id), is_complete(), is_compared(), reviews.c.unread.is_(None))
+        tasks = sa.select(reviews.c.task_id).where(*is_whole).group_by(reviews.c.task_id).having(sa.func.count() > 1)
+        query = sa.select(reviews).where(*is_whole, reviews.c.task_id.in_(tasks))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(reviews.c.task_id, reviews.c.annotation_id))
+            return [review_row.read(row) for row in rows]

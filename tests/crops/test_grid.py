@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loop.crops.grid import CropOrder, CropQuery, list_crops, make_view
+from loop.crops.grid import CropOrder, CropQuery, list_crops
 from loop.crops.pictures import BoxSource
 from loop.crops.relabel import BoxName
 from loop.crops.suspect_store import SuspectList
 from loop.crops.suspicion import SuspectBox, SuspectKind
 from loop.errors import PayloadError, UnknownProject
+from loop.label_studio.views import put_tasks
 from tests.builders import CONFIG, NOON, region
 from tests.crops.builders import CAR, PERSON, accept, fill
 
@@ -115,7 +116,7 @@ def test_suspects_come_from_the_last_look_and_those_reviewed_since_are_marked(ro
 
 
 def test_a_view_shows_each_task_once_and_is_the_same_view_every_time(rooms):
-    first, second = (make_view(rooms.crops, 1, "Selected crops", [3, 1, 3]) for _ in range(2))
+    first, second = (put_tasks(rooms.studio.client, 1, "Selected crops", [3, 1, 3]) for _ in range(2))
 
     assert ("added" in first, "shows 2 tasks" in second) == (True, True)
     (view,) = rooms.studio.client.tabs

@@ -10,7 +10,7 @@ from rich.console import Console
 from loop.cli.grid import Field, show_table
 from loop.cli.options import out, print_json
 from loop.rates.confusion import ConfusedPair, Confusion
-from loop.rates.intervals import wilson
+from loop.rates.intervals import Estimate, wilson
 from loop.rates.over_time import RateLine, RatesOverTime
 from loop.rates.rates import Rates, advise
 
@@ -96,3 +96,23 @@ def share_text(successes: int, total: int) -> str:
     if interval is None:
         return "none"
     return f"{successes} of {total}: {successes / total:.0%} ({interval.low:.0%} to {interval.high:.0%})"
+
+
+def estimate_json(estimate: Estimate | None) -> dict[str, object] | None:
+    """Return an estimate with its interval as plain JSON."""
+    if estimate is None:
+        return None
+    return {
+        "share": estimate.share,
+        "interval": [estimate.interval.low, estimate.interval.high],
+        "tasks": estimate.tasks,
+    }
+
+
+def estimate_text(estimate: Estimate | None, unit: str) -> str:
+    """Return an estimate with its interval, as a cell of a table."""
+    if estimate is None:
+        return "too few"
+    return (
+        f"{estimate.share:.0%} ({estimate.interval.low:.0%} to {estimate.interval.high:.0%}), {estimate.tasks} {unit}"
+    )

@@ -12,12 +12,13 @@ from loop.cli.grid import Field, show_table
 from loop.cli.messages import narrate
 from loop.cli.options import ProjectId, Why, open_rooms, out
 from loop.crops import find_suspects
-from loop.crops.grid import Crop, CropOrder, CropPage, CropQuery, list_crops, make_view
+from loop.crops.grid import Crop, CropOrder, CropPage, CropQuery, list_crops
 from loop.crops.pictures import BoxSource
 from loop.crops.relabel import BoxName, RelabelReport
 from loop.crops.relabel import relabel as relabel_boxes
 from loop.crops.suspect_store import SuspectList
 from loop.crops.suspicion import SuspectBox, SuspectKind
+from loop.label_studio.views import put_tasks
 from loop.serving.queue.next_tasks import QueuedTask, QueuePage, list_queue
 from loop.storage.actor import who_acts
 from loop.storage.storable import LARGEST_ID
@@ -66,7 +67,7 @@ def suspects(
     show_table(out, fields, [_suspect_row(suspect) for suspect in listed[:MOST_SHOWN]], MEANING)
     out.print(find_suspects.describe(found))
     if view:
-        out.print(make_view(rooms.crops, project, SUSPECTS_TITLE, find_suspects.list_tasks(listed)))
+        out.print(put_tasks(rooms.studio.client, project, SUSPECTS_TITLE, find_suspects.list_tasks(listed)))
     elif listed:
         only = f" --kind {kind}" if kind else ""
         out.print(f"next: loop suspects --project {project} --last{only} --view makes a view of them in Label Studio")
@@ -97,7 +98,7 @@ def show_crops(
     if shown.missing:
         out.print(shown.missing)
     if view:
-        out.print(make_view(rooms.crops, project, CROPS_TITLE, shown.task_ids))
+        out.print(put_tasks(rooms.studio.client, project, CROPS_TITLE, shown.task_ids))
     return replace(shown, found=None)
 
 

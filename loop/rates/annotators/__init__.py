@@ -1,0 +1,1 @@
+"""Annotators compared with each other, and with known answers."""
