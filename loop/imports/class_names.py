@@ -45,20 +45,21 @@ def read_names(texts: Iterable[str]) -> dict[str, str]:
 
 def name_classes(used: Sequence[str], config: LabelConfig, naming: ClassNaming) -> NamedClasses:
     """Return the labels of the *used* classes. Raises PayloadError that names the classes without a label."""
-    if unused := sorted(set(naming.names) - set(used)):
+    if unused := sorted(set(naming.names) - {*used, *map(str.strip, used)}):
         raise PayloadError("--map", f"classes of the dataset: {join_names(used)}", join_names(unused))
     known = config.label_map(used)
     label_of: dict[str, str] = {}
     added: list[str] = []
     unknown: list[str] = []
     for name in used:
-        label = naming.names.get(name, known.get(name, name))
+        stated = naming.names.get(name, naming.names.get(name.strip()))
+        label = known.get(name, name) if stated is None else stated
         if label == "" or label in config.label_names:
             label_of[name] = label
         elif naming.adds:
             label_of[name] = label
             added.append(label)
-        elif naming.skips and name not in naming.names:
+        elif naming.skips and stated is None:
             label_of[name] = ""
         else:
             unknown.append(label)

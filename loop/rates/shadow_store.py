@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from loop.rates.shadow_comparison import ShadowAnswer
 from loop.regions import Region, read_regions
 from loop.storage.tables import predictions, verdicts
+from loop.vision.addresses import identify
 
 
 class ShadowStore:
@@ -37,7 +38,7 @@ class ShadowStore:
             served = {row.task_id: row for row in connection.execute(_select_predictions(project_id, is_shadow=False))}
         answers = []
         for (task_id, version), row in newest.items():
-            if task_id in rows and task_id in served and row.image == served[task_id].image:
+            if task_id in rows and task_id in served and identify(row.image) == identify(served[task_id].image):
                 served_verdicts = [verdict for verdict in rows[task_id] if not verdict.is_shadow]
                 answers.append(
                     ShadowAnswer(

@@ -14,6 +14,7 @@ from loop.storage.queries import chunked, is_deleted
 from loop.storage.tables import predictions, reviews, verdicts
 from loop.storage.taxonomy_tables import named_boxes
 from loop.storage.vector_tables import planned_tasks
+from loop.vision.addresses import identify
 from loop.vision.embedding import Space
 
 
@@ -66,7 +67,9 @@ class TaskStates:
             for batch in chunked(task_ids):
                 for row in connection.execute(query.where(named_boxes.c.task_id.in_(batch))):
                     region = Region(row.region, Box(*row.box), row.label)
-                    boxes_by_task.setdefault(row.task_id, []).append(NamedBox(row.image, region, row.named_at))
+                    boxes_by_task.setdefault(row.task_id, []).append(
+                        NamedBox(identify(row.image), region, row.named_at)
+                    )
         return boxes_by_task
 
 
@@ -143,6 +146,6 @@ def _read_judged_region(row: sa.Row[Any]) -> JudgedRegion:
         decision=Decision(row.decision),
         predicted=read_region(row.predicted) if row.predicted else None,
         reviewed=read_region(row.reviewed) if row.reviewed else None,
-        image=row.image or "",
+        image=identify(row.image or ""),
         version=row.version,
     )

@@ -43,3 +43,15 @@ def test_names_are_read_and_split_at_the_last_sign():
     assert read_names(["a=b=Car", "dog="]) == {"a=b": "Car", "dog": ""}
     with pytest.raises(PayloadError, match="CLASS=LABEL"):
         read_names(["Car"])
+
+
+def test_a_class_with_white_space_around_its_name_can_be_named():
+    assert name_classes([" Van "], CARS, ClassNaming({"Van": "Car"})).label_of == {" Van ": "Car"}
+
+
+def test_a_class_that_differs_from_two_labels_only_in_case_is_neither():
+    twins = parse(CONFIG.replace('"Person"', '"CAR"'))
+
+    assert name_classes(["CAR", "Car"], twins, ClassNaming({})).label_of == {"CAR": "CAR", "Car": "Car"}
+    with pytest.raises(PayloadError, match=r"--map CLASS=LABEL.*found car"):
+        name_classes(["car"], twins, ClassNaming({}))
