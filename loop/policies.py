@@ -105,7 +105,13 @@ def embedders(settings: Settings, facts: InstallationStore) -> Embedders:
 
 def training_policy(settings: Settings) -> TrainingPolicy:
     """How a training runs."""
-    return TrainingPolicy(epochs=settings.epochs, batch=settings.batch, device=settings.device, freeze=settings.freeze)
+    return TrainingPolicy(
+        epochs=settings.epochs,
+        batch=settings.batch,
+        device=settings.device,
+        freeze=settings.freeze,
+        least_steps=settings.least_steps,
+    )
 
 
 def serving_policy(settings: Settings) -> ServingPolicy:

@@ -71,6 +71,9 @@ class Settings(EnvironmentSettings):
     )
     epochs: int = Field(50, ge=1, description="epochs per training")
     batch: int = Field(16, ge=1, description="images per training step")
+    least_steps: int = Field(
+        500, ge=0, description="optimizer steps of a training at least, if it has as many batches; 0: as ultralytics"
+    )
     freeze: int = Field(0, ge=0, description="number of first layers that a training freezes")
     retrain_after: int = Field(50, ge=1, description="number of new reviews that starts a training")
     cool_down: float = Field(0.0, ge=0, description="least seconds between two trainings that reviews start")

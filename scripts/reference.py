@@ -102,6 +102,7 @@ GROUPS = {
             "image_size",
             "epochs",
             "batch",
+            "least_steps",
             "freeze",
             "retrain_after",
             "cool_down",

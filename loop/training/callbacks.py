@@ -14,6 +14,7 @@ from loop.errors import LoopError, TrainingFailed
 from loop.failures import name_tasks, tasks_in
 from loop.storage.files import copy_whole
 from loop.training.read_ahead import ReadAhead
+from loop.training.step_images import count_step_images
 from loop.training.stopwatch import Stage, Stopwatch
 from loop.vision.ultralytics_setup import thread_count
 
@@ -72,15 +73,19 @@ class Callbacks:
         "on_fit_epoch_end",
     )
 
-    def __init__(self, checkpoint: Path, batch: int, watch: Watch) -> None:
+    def __init__(self, checkpoint: Path, batch: int, least_steps: int, watch: Watch) -> None:
         self.batch = batch
-        self._checkpoint, self._watch = checkpoint, watch
+        self._checkpoint, self._least_steps, self._watch = checkpoint, least_steps, watch
         self._checked = self._started = time.monotonic()
         self._stopwatch = Stopwatch()
         self._is_measured = False
 
     def on_pretrain_routine_end(self, trainer: Any) -> None:
-        """Refuse a dataset from which ultralytics would silently skip images; load ahead where no process does."""
+        """
+        Refuse a dataset from which ultralytics would silently skip images; step often where they are few.
+
+        Load ahead where no process does.
+        """
         missing = {
             path for loader in (trainer.train_loader, trainer.test_loader) for path in _skipped_files(loader.dataset)
         }
@@ -90,6 +95,10 @@ class Callbacks:
                 f"{name_tasks(tasks) if tasks else ', '.join(sorted(missing)[:3])}: the image or its labels in the "
                 f"snapshot cannot be used"
             )
+        if not trainer.resume:  # else the checkpoint says how often
+            images = len(trainer.train_loader.dataset)
+            nbs = count_step_images(images, trainer.epochs, trainer.batch_size, self._least_steps)
+            trainer.args.nbs, trainer.accumulate = nbs, min(trainer.accumulate, max(1, round(nbs / trainer.batch_size)))
         if trainer.device.type == "cpu":
             trainer.train_loader = ReadAhead(trainer.train_loader)
 

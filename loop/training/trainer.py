@@ -29,7 +29,11 @@ SHARED = Path("/dev/shm")  # noqa: S108 (where torch passes them on; a container
 
 @dataclass(frozen=True, slots=True)
 class TrainingPolicy:
-    """Settings of a training run; `image_size` in pixels of the longer side."""
+    """
+    Settings of a training run; `image_size` in pixels of the longer side.
+
+    A run makes at least *least_steps* optimizer steps, where its batches are so many; 0: as many as ultralytics makes.
+    """
 
     epochs: int = 50
     batch: int = 16
@@ -37,6 +41,7 @@ class TrainingPolicy:
     device: str = ""
     freeze: int = 0
     seed: int = 0
+    least_steps: int = 500
 
     @property
     def device_count(self) -> int:
@@ -104,7 +109,7 @@ def _train_once(data: Path, start: Path, run: Path, policy: TrainingPolicy, watc
     else:
         shutil.rmtree(run, ignore_errors=True)
     settings = {"data": str(data), "resume": resume, **arguments(run, policy)}
-    work = TrainingWork(str(last if resume else start), str(checkpoint), policy.batch, settings)
+    work = TrainingWork(str(last if resume else start), str(checkpoint), policy.batch, policy.least_steps, settings)
     if policy.device_count > 1:
         return train_in_processes(work, policy.device_count, run, watch)
     return _train_in_thread(work, watch)

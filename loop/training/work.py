@@ -31,12 +31,13 @@ class TrainingWork:
     A training as plain values, which a process can hand to another as text.
 
     *weights* are the start weights, or ultralytics' checkpoint; *checkpoint* is where the whole one is kept; *batch* is
-    the number of images a step; *arguments* are those of ultralytics.
+    the number of images a batch; *least_steps* is that of the policy; *arguments* are those of ultralytics.
     """
 
     weights: str
     checkpoint: str
     batch: int
+    least_steps: int
     arguments: Mapping[str, Any]
 
     def as_json(self) -> str:
@@ -51,7 +52,7 @@ class TrainingWork:
         """
         from ultralytics import YOLO
 
-        callbacks = Callbacks(Path(self.checkpoint), self.batch, watch)
+        callbacks = Callbacks(Path(self.checkpoint), self.batch, self.least_steps, watch)
         try:
             model = YOLO(self.weights, task="detect")
             for event in Callbacks.EVENTS:

@@ -86,7 +86,8 @@ def loader(subject: Subject) -> dict[str, Any]:
         changed = {"workers": 0 if name.startswith("between") else own["workers"]}
         reports: list[Any] = []
         work = TrainingWork(
-            str(options.folder / "start.pt"), str(run / "kept.pt"), 16, {**own, **changed, "data": str(subject.data)}
+            *(str(options.folder / "start.pt"), str(run / "kept.pt"), policy.batch, policy.least_steps),
+            {**own, **changed, "data": str(subject.data)},
         )
         work.run(Watch(reports.append, lambda: None))
         seconds = [dict(report.seconds) for report in reports[2:]]  # the first epoch starts all

@@ -21,6 +21,7 @@ from scripts.learning.data import DATA
 from scripts.learning.page import publish
 from scripts.learning.plan import FULL, SPREAD, RoundResult, RunPlan, RunResult
 from scripts.learning.replay import REAL, Lab, replay
+from scripts.learning.study_policy import FORMER, StudyPolicy
 
 ORDERS = ("random", "product", "per_box", "weak_classes", "least", "mean")
 ALL = (FULL, *QueueOrder, *(order + SPREAD for order in QueueOrder))
@@ -38,7 +39,7 @@ def list_plans(options: argparse.Namespace) -> Iterator[RunPlan]:
     sizes = (options.rounds, options.size, options.pool, options.held_out, options.epochs)
     for seed, order in itertools.product(options.seeds, options.orders):
         rounds = (options.full_rounds, *sizes[1:]) if order == FULL else sizes
-        yield RunPlan(options.data, order, seed, *rounds, name_start(options.start))
+        yield RunPlan(options.data, order, seed, *rounds, name_start(options.start), options.policy)
 
 
 def run_once(plan: RunPlan, folder: Path, start: Path, lab: Lab) -> RunResult:
@@ -74,6 +75,15 @@ def make_parser(study: str, description: str | None, *, data: str, epochs: int) 
     return parser
 
 
+def read_policy(text: str) -> str:
+    """Check the text of a policy, and return it. Raises ArgumentTypeError."""
+    try:
+        StudyPolicy.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def name_start(start: Path) -> str:
     """Return the name of start weights in a plan."""
     return "warm" if start == WARM_START else start.stem
@@ -84,6 +94,7 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--orders", type=_read_orders, default=ORDERS, help=f"of {', '.join(ALL)}")
     parser.add_argument("--full-rounds", type=int, default=2, help="trainings of the order full")
     parser.add_argument("--pool", type=int, default=240, help="images that may be reviewed")
+    parser.add_argument("--policy", type=read_policy, help=f"of all trainings, such as default; empty: {FORMER}")
     return parser.parse_args(arguments)
 
 

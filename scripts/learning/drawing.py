@@ -57,7 +57,7 @@ def draw_curves(runs: Sequence[RunResult], path: Path, *, title: str) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    panels = ORDERS if runs[0].plan.policy is None else POLICIES
+    panels = POLICIES if runs[0].plan.is_of_trainings else ORDERS
     figure, plots = plt.subplots(1, len(panels), figsize=(18, 4.5), layout="constrained")
     variants = dict.fromkeys(run.plan.variant for run in runs if run.plan.order != FULL)
     full = [run.rounds[-1].map50_95 for run in runs if run.plan.order == FULL]

@@ -41,9 +41,9 @@ def publish(study: str, data: str, runs: Sequence[RunResult], folder: Path = FOL
 
 
 def _summarise(runs: Sequence[RunResult]) -> dict[str, list[dict[str, Any]]]:
-    if runs[0].plan.policy is None:
-        return {"orders": [asdict(summary) for summary in summarise(runs)]}
-    return {"policies": [asdict(summary) for summary in summarise_policies(runs)]}
+    if runs[0].plan.is_of_trainings:
+        return {"policies": [asdict(summary) for summary in summarise_policies(runs)]}
+    return {"orders": [asdict(summary) for summary in summarise(runs)]}
 
 
 def main(page: Path = PAGE, folder: Path = FOLDER) -> None:
@@ -69,11 +69,11 @@ def _write_study(study: Mapping[str, Any]) -> Iterator[str]:
     loop = next((run.plan for run in runs if run.plan.order != "full"), plan)
     yield f"### {study['study'].capitalize()}, {study['data']}"
     yield ""
-    compared = "orders" if plan.policy is None else "policies"
+    compared = "policies" if plan.is_of_trainings else "orders"
     variants = ",".join(dict.fromkeys(run.plan.variant for run in runs))
     seeds = ",".join(map(str, dict.fromkeys(run.plan.seed for run in runs)))
-    pool = f" --pool {loop.pool}" if plan.policy is None else ""
-    sizes = f"--rounds {loop.rounds} --size {loop.size}{pool} --held-out {loop.held_out}"
+    own = "" if plan.is_of_trainings else f" --pool {loop.pool}" + (f" --policy {plan.policy}" if plan.policy else "")
+    sizes = f"--rounds {loop.rounds} --size {loop.size}{own} --held-out {loop.held_out}"
     yield (
         f"`python -m scripts.learning.{study['study']} --data {study['data']} --{compared} {variants} --seeds {seeds} "
         f"{sizes} --epochs {loop.epochs}`, {study['measured_at'][:10]}, {on['cores']} cores."
@@ -81,7 +81,7 @@ def _write_study(study: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"![Learning curves](figures/learning/{name}.png)"
     yield ""
-    yield from _write_table(summarise(runs)) if plan.policy is None else _write_policies(summarise_policies(runs))
+    yield from _write_policies(summarise_policies(runs)) if plan.is_of_trainings else _write_table(summarise(runs))
 
 
 def _write_table(orders: Sequence[OrderSummary]) -> Iterator[str]:

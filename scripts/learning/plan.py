@@ -19,7 +19,7 @@ class RunPlan:
     One run: *rounds* of *size* reviewed images each, out of *pool* images, in an *order* of the queue.
 
     Every version is measured on *held_out* images. *start* names the weights that the first training starts from.
-    *policy* is the text of a StudyPolicy, None for the defaults of the loop in a study of orders.
+    *policy* is the text of a StudyPolicy; None for the one that runs without a policy in their name were made with.
     """
 
     data: str
@@ -42,8 +42,13 @@ class RunPlan:
 
     @property
     def variant(self) -> str:
-        """What a study compares: the policy, or the order."""
-        return self.order if self.policy is None else self.policy
+        """What a study compares: the policy in a study of trainings, else the order."""
+        return self.policy if self.policy and self.is_of_trainings else self.order
+
+    @property
+    def is_of_trainings(self) -> bool:
+        """Whether it is a run of a study of trainings."""
+        return self.order == ARRIVAL
 
     @property
     def queue_order(self) -> str:

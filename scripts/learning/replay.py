@@ -32,7 +32,7 @@ from scripts.learning.oracle import add_seconds, count_work, review_some
 from scripts.learning.plan import TRAIN_CPU, RoundResult, RunPlan, RunResult
 from scripts.learning.project import StudyProject, open_project
 from scripts.learning.studio import PROJECT
-from scripts.learning.study_policy import DEFAULT, StudyPolicy
+from scripts.learning.study_policy import FORMER, StudyPolicy
 
 RESAMPLES = 400
 WHOLE = Box(0, 0, 1, 1)
@@ -71,7 +71,7 @@ def replay(
         root = Path(folder)
         names = write_images(root / "images", scenes)
         held_out = HeldOut.write(root, data, plan.held_out)
-        policy = StudyPolicy.read(plan.policy or DEFAULT)
+        policy = StudyPolicy.read(plan.policy or FORMER)
         settings = make_settings(plan, data, root / "home", start, {**lab.variables, **policy.variables})
         project = open_project(settings, data.labels, root / "images", plan.seed, lab.detectors)
         with closing(project.rooms), policy.apply(project.rooms.registry.detectors):

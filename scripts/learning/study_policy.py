@@ -14,8 +14,9 @@ from loop.training import trainer
 from loop.training.trainer import TrainingPolicy
 
 DEFAULT = "default"
+FORMER = "least_steps=0"  # that of runs without a policy in their name, made before the loop had another
 START = "start"  # what each training starts from: champion, or base
-SETTINGS = ("epochs", "batch", "freeze", "image_size", "replay_share", "background_share")  # of the loop
+SETTINGS = ("epochs", "batch", "freeze", "least_steps", "image_size", "replay_share", "background_share")  # of the loop
 ARGUMENTS: Mapping[str, type] = {"nbs": int, "close_mosaic": int, "warmup_epochs": float}  # of ultralytics
 
 

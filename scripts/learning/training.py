@@ -11,13 +11,13 @@ import argparse
 import itertools
 from collections.abc import Iterator, Sequence
 
-from scripts.learning.acquisition import make_parser, name_start, run_once
+from scripts.learning.acquisition import make_parser, name_start, read_policy, run_once
 from scripts.learning.page import publish
 from scripts.learning.plan import ARRIVAL, RunPlan
 from scripts.learning.replay import REAL, Lab
-from scripts.learning.study_policy import DEFAULT, StudyPolicy
+from scripts.learning.study_policy import DEFAULT, FORMER, StudyPolicy
 
-POLICIES = (DEFAULT, "start=base", "freeze=10+epochs=30", "epochs=40")
+POLICIES = (DEFAULT, FORMER, "start=base", "freeze=10+epochs=30", "epochs=40")
 
 
 def main(arguments: Sequence[str] | None = None, lab: Lab = REAL) -> None:
@@ -41,13 +41,7 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _read_policies(text: str) -> list[str]:
-    policies = text.split(",")
-    for policy in policies:
-        try:
-            StudyPolicy.read(policy)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return policies
+    return [read_policy(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":

@@ -110,6 +110,30 @@ def test_runs_without_a_policy_are_named_and_written_as_ever():
     assert RunResult.read(json.dumps(written)).plan == plan
 
 
+def test_a_run_without_a_policy_trains_as_the_finished_ones_did():
+    policies = []
+
+    def train(project, asked):
+        policies.append(project.rooms.trainings.policy)
+        train_in_no_time(project, asked)
+
+    for policy in (None, "default"):
+        plan = replace(PLAN, order="random", rounds=1, policy=policy)
+        replay(plan, lab=replace(make_lab(), prepare=train), note=lambda _: None)
+
+    assert [policy.least_steps for policy in policies] == [0, TrainingPolicy().least_steps]
+
+
+def test_the_policy_of_a_study_of_orders_is_in_its_command():
+    plan = RunPlan("composed", "random", 1, 1, 20, 100, 50, 5, policy="default")
+    study = {"study": "acquisition", "data": "composed", "machine": {"cores": 2}, "measured_at": "2026-11-27"}
+
+    shown = page.write_studies([{**study, "runs": [RunResult(plan, run("random", 1, 0.1).rounds).as_row()]}])
+
+    assert "--orders random --seeds 1 --rounds 1 --size 20 --pool 100 --policy default --held-out 50" in shown
+    assert "| random | 1 | " in shown
+
+
 def with_policy(policy, seed, *precisions, seconds=10.0):
     """A run whose precision on what came first is half of its precision."""
     whole = run("arrival", seed, *precisions)

@@ -58,13 +58,13 @@ def test_two_trainings_of_one_seed_give_equal_weights_and_another_seed_gives_oth
     assert not all(map(torch.equal, first, other))
 
 
-def test_the_weights_are_those_of_ultralytics_with_the_same_arguments(snapshot, run, tmp_path):
+def test_the_weights_are_those_of_ultralytics_with_a_step_after_each_batch(snapshot, run, tmp_path):
     weights = trained(snapshot, run, watching())
     from ultralytics import YOLO
 
     model = YOLO(WARM_START)
     model.add_callback("on_train_start", lambda _: torch.set_num_threads(1))
-    model.train(data=str(snapshot / "data.yaml"), **arguments(tmp_path / "plain", POLICY))
+    model.train(data=str(snapshot / "data.yaml"), nbs=POLICY.batch, **arguments(tmp_path / "plain", POLICY))
 
     assert all(map(torch.equal, torch_state(weights), torch_state(tmp_path / "plain" / "weights" / "last.pt")))
 
