@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx
-
 from loop.access.logins import Login
 from loop.label_studio.client import LabelStudio
 from loop.label_studio.interactive.backend import InteractiveBackend
@@ -23,6 +21,8 @@ class BackendAddress:
 
     def answers(self) -> bool:
         """Whether the backend answers at its address."""
+        import httpx
+
         try:
             return httpx.get(f"{self.url}/health", timeout=2.0).is_success
         except httpx.HTTPError:
@@ -30,6 +30,8 @@ class BackendAddress:
 
     def answer_to_strangers(self) -> int:
         """Return the HTTP status of a request without a credential. Raises httpx.HTTPError."""
+        import httpx
+
         return httpx.get(f"{self.url}/versions", timeout=2.0).status_code
 
 

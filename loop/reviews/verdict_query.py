@@ -35,7 +35,7 @@ class ReviewSource(StrEnum):
 class VerdictFilter(BaseModel):
     """Selects verdicts of a project; a field that is left out selects all."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     project: Annotated[int, Field(ge=1, le=LARGEST_ID, description="Label Studio's project id")]
     version: Annotated[str | None, Field(description="the version that was judged, such as yolo_detector@1.2.0")] = None
@@ -68,7 +68,7 @@ class VerdictFilter(BaseModel):
 class VerdictRecord(BaseModel):
     """One verdict with its provenance."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     task: int
     annotation: int
@@ -95,7 +95,9 @@ class VerdictRecord(BaseModel):
 
 
 _Number = Annotated[int, Field(ge=0, le=LARGEST_ID)]
-_PLACE: TypeAdapter[tuple[AwareDatetime, int, str, int]] = TypeAdapter(tuple[AwareDatetime, _Number, str, _Number])
+_PLACE: TypeAdapter[tuple[AwareDatetime, int, str, int]] = TypeAdapter(
+    tuple[AwareDatetime, _Number, str, _Number], config=ConfigDict(defer_build=True)
+)
 
 
 class Cursor(NamedTuple):

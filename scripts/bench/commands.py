@@ -50,6 +50,7 @@ def run(settings: Settings, command: str, project_id: int) -> float:
     words = command.split()[1:]
     project = ["--project", str(project_id)] if words[0] in OF_A_PROJECT else []
     environment = {**os.environ, **settings.environment()}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its modules compiled
     arguments = [str(Path(sys.executable).with_name("loop")), *words, *project]
     began = time.perf_counter()
     subprocess.run(arguments, env=environment, check=True, capture_output=True)
