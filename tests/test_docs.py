@@ -1,9 +1,11 @@
 """The docs name what is there: commands and settings as the code has them, and files that exist."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.exceptions import TyperException
 
 from loop.cli.tree import load_all
 from loop.settings import Settings
@@ -12,9 +14,10 @@ from scripts.reference import commands, commands_page, http_page, settings_page
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOLDERS = ("backend", "deploy", "docs", "label_config", "loop", "scripts", "tests")
+PARSERS = dict(commands(load_all()))
 COMMANDS = {
     name: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    for name, command in commands(load_all())
+    for name, command in PARSERS.items()
 }
 RENEW = "run `python -m scripts.reference` and commit what it writes"
 
@@ -69,6 +72,40 @@ def test_every_command_that_is_named_exists_with_its_options(page):
     wrong = [text for text in named if not set(re.findall(r"--[a-z-]+", text)) <= COMMANDS.get(command_of(text), set())]
 
     assert [text for text in named if command_of(text) is None] + wrong == []
+
+
+def lines_of(text):
+    """Each command that a reader can run as it stands, with the words after it, in code of one line or of several."""
+    inline = [line for line in re.findall(r"`(loop [a-z][^`]*)`", text) if "--project" in line or "--" not in line]
+    for line in (*inline, *re.findall(r"^ *(?:\$ )?(loop [a-z].*)", text, re.MULTILINE)):
+        filled = re.sub(r"\bID\b", "7", re.sub(r"(\w+)(\|\w+)+", r"\1", line))  # of `yolo|coco` the first
+        command = command_of(filled)
+        words = shlex.split(filled, comments=True)[len(command.split()) :]
+        if words or line not in inline:  # `loop rates` alone names the command
+            yield command, words
+
+
+def parse(command, words):
+    """Read the words as the command does. Raises TyperException."""
+    PARSERS[command].make_context(command, list(words))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_whole_line_of_a_command_is_parsed(page):
+    for line in lines_of(page.read_text()):
+        parse(*line)
+
+
+@pytest.mark.parametrize("text", ["`loop lineage version`", "    $ loop rates --project one", "loop rates"])
+def test_a_line_that_the_command_refuses_is_found(text):
+    (line,) = lines_of(text)
+
+    with pytest.raises(TyperException):
+        parse(*line)
+
+
+def test_lines_of_commands_are_found():
+    assert sum(len(list(lines_of(page.read_text()))) for page in PAGES) > 100
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from backend.dashboard.blueprint import rooms
 from loop.errors import UpstreamError
 from loop.job_queue.job_list import JobState
 
 
-def find_working(job_ids: Iterable[str]) -> list[str]:
-    """Return the jobs that wait or run; none where Redis does not answer."""
+def find_working(names: Mapping[str, str]) -> dict[str, str]:
+    """Return those of some jobs, names by ids, that wait or run; none where Redis does not answer."""
     try:
-        found = [rooms().queue.job(job_id) for job_id in job_ids]
+        jobs = [rooms().queue.job(job_id) for job_id in names]
     except UpstreamError:
-        return []
-    return [job.id for job in found if job and job.state in (JobState.RUNNING, JobState.WAITING)]
+        return {}
+    return {job.id: names[job.id] for job in jobs if job and job.state in (JobState.RUNNING, JobState.WAITING)}

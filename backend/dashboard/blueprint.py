@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from backend import access, session
@@ -15,11 +17,12 @@ from backend.dashboard import csrf
 from backend.dashboard.forms import form
 from backend.errors import secure
 from loop.access.callers import READING
-from loop.errors import UnknownProject
+from loop.errors import LoopError, RecordsDown, Unauthorized, UnknownProject
 from loop.label_studio.projects import Project
 from loop.rooms import Rooms
 from loop.storage.storable import is_id
 
+LONGEST_MESSAGE = 1000  # characters: a cookie has it until the page is shown
 Answer = str | Response | WerkzeugResponse
 View = Callable[..., Answer]
 
@@ -47,10 +50,15 @@ ENTRIES: dict[str, NavigationEntry] = {}
 
 
 def page(path: str, *, entry: str = "", methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
-    """Register a view at /loop/*path*; with an *entry*, of OF_INSTALLATION, it stands in the navigation."""
+    """
+    Register a view at /loop/*path*; with an *entry*, of OF_INSTALLATION, it stands in the navigation.
+
+    Where an action raises a LoopError, the browser comes back to the page of the form, which shows the message.
+    """
 
     def register(view: View) -> View:
-        dashboard.add_url_rule(f"/{path}", view.__name__, view, methods=methods)
+        is_action = not READING.intersection(methods)
+        dashboard.add_url_rule(f"/{path}", view.__name__, _come_back(view) if is_action else view, methods=methods)
         if entry:
             ENTRIES[entry] = NavigationEntry(entry, f"dashboard.{view.__name__}")
         return view
@@ -111,8 +119,38 @@ def show_part(template: str, **values: object) -> str:
 
 def go_back(endpoint: str, message: str, *, is_error: bool = False, **values: Any) -> Answer:
     """Answer an action: send the browser to a page of the dashboard, which shows a *message* of one line."""
-    flash(message[:1000], "error" if is_error else "done")  # a cookie has it until then
+    flash(message[:LONGEST_MESSAGE], "error" if is_error else "done")
     return redirect(url_for(f"dashboard.{endpoint}", **values), 303)
+
+
+def _come_back(action: View) -> View:
+    """Let an action that fails answer with the page that its form stood on, if the browser names that page."""
+
+    @wraps(action)
+    def act(**values: Any) -> Answer:
+        try:
+            return action(**values)
+        except (Unauthorized, RecordsDown):  # no page would stand
+            raise
+        except LoopError as error:
+            page_of_form = _find_page_of_form()
+            if page_of_form is None:
+                raise
+            flash(str(error)[:LONGEST_MESSAGE], "error")
+            return redirect(page_of_form, 303)
+
+    return act
+
+
+def _find_page_of_form() -> str | None:
+    """Return the address of our page that the browser sent a form from; None for a program, or another place."""
+    try:
+        sent_from = urlsplit(request.referrer or "")
+        endpoint, values = current_app.create_url_adapter(request).match(sent_from.path, "GET")  # type: ignore[union-attr]
+    except (ValueError, HTTPException):
+        return None
+    is_page = endpoint.startswith(f"{dashboard.name}.")
+    return f"{url_for(endpoint, **values)}?{sent_from.query}" if is_page else None
 
 
 @dashboard.before_request

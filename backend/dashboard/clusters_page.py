@@ -29,7 +29,7 @@ UNDONE = "Open tasks lose the label within minutes. Stored matches stay until ev
 @project_page("clusters/", entry="Clusters")
 def clusters(project: Project) -> Answer:
     """Show all clusters."""
-    page, working = read_clusters(rooms().discovery, project.id), find_working([f"discover-{project.id}"])
+    page, working = read_clusters(rooms().discovery, project.id), find_working({f"discover-{project.id}": "discovery"})
     return show("clusters.html", project=project, page=page, working=working)
 
 

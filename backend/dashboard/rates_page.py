@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from flask import request
 
+from backend.dashboard import query
 from backend.dashboard.blueprint import Answer, go_back, project_page, rooms, show
 from backend.dashboard.charts import Chart, Series
 from loop.errors import PayloadError
@@ -43,7 +43,7 @@ def rates(project: Project) -> Answer:
         raise PayloadError("field", "the name of a field of the task data", field)
     lacks_field = by == Grouping.COHORT and not (field or own)
     grouping = Grouping.WEEK if lacks_field else Grouping(by)
-    since = _read_since()
+    since = query.day("since")
     history = follow_rates(rooms().rates, project.id, RatesRequest(grouping, field, since, MOST))
     is_compared = by == Grouping.ANNOTATOR
     return show(
@@ -90,15 +90,6 @@ def _choose(name: str, values: Sequence[str], default: str) -> str:
     if value not in values:
         raise PayloadError(name, " or ".join(values), value)
     return value
-
-
-def _read_since() -> datetime | None:
-    """Return the day from which on reviews count. Raises PayloadError."""
-    text = request.args.get("since", "")
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) if text else None
-    except ValueError as error:
-        raise PayloadError("since", "a day such as 2026-01-31", text) from error
 
 
 def _draw(history: RatesOverTime, rate: str) -> Chart:

@@ -95,7 +95,7 @@ def _show(project: Project, checked: CheckedFile | None = None, content: str = "
         content=content if len(content) <= LONGEST_FILE else "",
         longest=LONGEST_FILE,
         most_shown=MOST_SHOWN,
-        working={job_id: names[job_id] for job_id in find_working(names)},
+        working=find_working(names),
     )
 
 

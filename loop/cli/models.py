@@ -96,7 +96,7 @@ def compare_models(
     Promotes nothing. With --data, FIRST and SECOND are files of weights, and
     no server is needed: `loop dataset convert` writes such a dataset.
     """
-    from loop.cli.answers.comparison import measure, show_comparison
+    from loop.cli.answers.comparison import measure, name_promotion, show_comparison
     from loop.gate.report import as_json
     from loop.gate.report_page import make_page
     from loop.storage.files import write_whole
@@ -107,7 +107,7 @@ def compare_models(
         write_whole(make_page(report).encode(), html.absolute(), mode=READABLE)
         out.print(f"the full report, with pictures: {html.absolute()}")
     if project:
-        out.print(f"next: loop models promote {report.candidate.name} --project {project} lets it serve")
+        out.print(f"next: {name_promotion(open_rooms().gate, project, report.candidate.name)} lets it serve")
     return as_json(report)
 
 

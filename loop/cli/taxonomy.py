@@ -18,6 +18,7 @@ from loop.storage.storable import LARGEST_ID
 from loop.storage.text_file import naming, read_text
 from loop.taxonomy import manage, reapply, taxonomy_yaml
 from loop.taxonomy.calibration import NodeCalibration
+from loop.taxonomy.editing.diff import compare, describe
 from loop.taxonomy.taxonomy import Taxonomy
 from loop.taxonomy.voting import Match
 
@@ -33,7 +34,7 @@ REAPPLY = "loop taxonomy reapply --project {} --dry-run shows which stored match
 MEANING = (
     "threshold: least score of a match; coverage: share of the references that reach it; risk: share of these wrong"
 )
-TaxonomyCheck = Annotated[dict[str, Any], "`version`, `nodes`, and the `trials` of detections with `--project`."]
+TaxonomyCheck = Annotated[dict[str, Any], "`version`, `nodes`; with `--project` `changes` and `trials`."]
 TaxonomyShown = Annotated[dict[str, Any], "`nodes`; of a project its `versions`, and `detections` by node."]
 ReappliedMatches = Annotated[
     Done | dict[str, Any], "Of a dry run: `detections`, `token`, and `changes` of `from`, `to`, `matches`."
@@ -51,13 +52,15 @@ def check(
         int, typer.Option("--tasks", min=1, max=LARGEST_ID, help="The number of tasks to try it on.")
     ] = 20,
 ) -> TaxonomyCheck:
-    """Check a taxonomy file, without a server; with --project, try it on some tasks."""
+    """Check a taxonomy file, without a server; with --project, show what it changes, and try it on some tasks."""
     taxonomy = _read(file)
     summary = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}"
     out.print(f"{file}: {summary}")
-    trials: list[manage.Trial] = []
+    diff, trials = None, list[manage.Trial]()
     if project is not None:
         rooms = open_rooms(project)
+        diff = compare(rooms.taxonomies.store.current(project) or Taxonomy(), taxonomy)
+        _print_lines(describe(diff))
         with narrate(f"project {project}: matching detections of {tasks} tasks"):
             trials = manage.try_taxonomy(rooms.taxonomies, project, taxonomy, tasks)
         matched = sum(trial.after.node is not None for trial in trials)
@@ -67,7 +70,7 @@ def check(
             where = f"task {entry.task} region {entry.region} ({entry.label} {entry.score:.2f})"
             out.print(f"{where}: {after}{'' if before == after else f', now {before}'}")
     out.print(f"next: loop taxonomy apply --project {project or 'ID'} {quote(str(file))} puts it in force")
-    return {"version": taxonomy.version, "nodes": taxonomy.nodes, "trials": trials}
+    return {"version": taxonomy.version, "nodes": taxonomy.nodes, "changes": diff, "trials": trials}
 
 
 @taxonomy_group.command("show")

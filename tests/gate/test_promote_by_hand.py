@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from loop.cli.answers.comparison import show_comparison
+from loop.cli.answers.comparison import name_promotion, show_comparison
 from loop.cli.tree import app
 from loop.errors import NotPassed, UnknownReport, UnknownSnapshot, UnknownVersion
 from loop.gate.compare import compare
@@ -38,6 +38,15 @@ def test_a_refused_version_serves_only_when_forced_with_a_reason(judged, why, is
 
     promote_by_hand(rooms.gate, 1, training.version, "I like it", is_forced=True)
     assert rooms.registry.versions.champion(1).name == training.version
+
+
+@pytest.mark.parametrize(("candidate", "forced"), [(BAD, " --force --why …"), (GOOD, "")], ids=["refused", "passed"])
+def test_the_command_that_lets_a_compared_version_serve_says_whether_it_must_be_forced(judged, candidate, forced):
+    rooms, training = judged(champion=BAD if candidate == GOOD else GOOD, candidate=candidate)
+
+    named = name_promotion(rooms.gate, 1, training.version)
+
+    assert named == f"loop models promote {training.version} --project 1{forced}"
 
 
 def test_a_version_that_served_before_may_always_serve_again(judged):

@@ -10,6 +10,7 @@ from loop.taxonomy import manage, taxonomy_yaml
 from loop.taxonomy.editing.diff import NodeChange, compare
 from loop.taxonomy.match import match_detections
 from loop.taxonomy.pages import prepare
+from loop.taxonomy.editing.diff import compare, describe
 from loop.taxonomy.pages.check import check_file
 from loop.taxonomy.pages.tree import read_taxonomy
 from loop.taxonomy.reapply import reapply
@@ -84,6 +85,8 @@ def test_a_file_is_tried_before_it_is_applied(rooms):
 
     assert (checked.errors, checked.unused, checked.version) == ((), ("Boat",), new.version)
     assert (checked.diff.added, checked.diff.removed) == (("human",), ("thing / person",))
+    assert describe(checked.diff)[:2] == ["new: human", "gone: thing / person"]
+    assert describe(compare(TREE, TREE)) == ["changes nothing: this taxonomy is in force already"]
     assert {(trial.before.node, trial.after.node) for trial in checked.trials} == {("person", "human")}
     assert rooms.taxonomies.store.current(1) == TREE
 

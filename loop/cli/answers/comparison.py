@@ -12,7 +12,9 @@ from loop.cli.options import open_rooms
 from loop.errors import PayloadError
 from loop.gate.compare import compare, compare_files
 from loop.gate.comparison import Part
+from loop.gate.promote_by_hand import find_promotion_objection
 from loop.gate.report import GateReport, list_broken, list_fixed
+from loop.gate.room import GateRoom
 from loop.policies import detectors
 from loop.settings import Settings
 
@@ -57,3 +59,9 @@ def _part_row(part: Part) -> tuple[str, ...]:
     change = part.change
     numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
     return (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")
+
+
+def name_promotion(gate: GateRoom, project: int, name: str) -> str:
+    """Return the command that lets a compared version serve, with what the gate's ruling on it demands."""
+    is_refused = find_promotion_objection(gate, gate.registry.versions.get(project, name)) is not None
+    return f"loop models promote {name} --project {project}{' --force --why …' if is_refused else ''}"

@@ -33,6 +33,17 @@ class TaxonomyDiff:
         return not (self.added or self.removed or self.changed or self.is_reordered)
 
 
+def describe(diff: TaxonomyDiff) -> list[str]:
+    """Return one line for each change."""
+    if diff.is_empty:
+        return ["changes nothing: this taxonomy is in force already"]
+    changed = (
+        f"changed: {each.node}, {each.field}: {each.before or 'none'} → {each.after or 'none'}" for each in diff.changed
+    )
+    ends = [f"new: {path}" for path in diff.added] + [f"gone: {path}" for path in diff.removed]
+    return [*ends, *changed, *(["the nodes stand in another order"] if diff.is_reordered else [])]
+
+
 def compare(before: Taxonomy, after: Taxonomy) -> TaxonomyDiff:
     """Return what changes from one taxonomy to another."""
     added = tuple(_write_path(after, node) for node in after.by_id if node not in before.by_id)

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
+from backend import access
+from backend.dashboard import csrf
 from loop.gate.rule import GateOutcome, Ruling
 from loop.job_queue.job_list import JobState, QueuedJob
 from loop.job_queue.progress import JobProgress
@@ -11,6 +13,7 @@ from loop.registry.store import VersionFacts
 from loop.reviews.judging import judge_tasks
 from loop.reviews.set_aside import Step
 from loop.training.store import Phase, TrainingEnd, TrainingState
+from tests.backend.builders import AUTH
 from tests.builders import NOON, box, region, review, served
 from tests.gate.builders import evaluation, gate_report
 
@@ -26,6 +29,13 @@ CONFIG = f"""
 """
 PROJECT = 5
 PAGE = {"Accept": "text/html"}
+
+
+def token_in_page(client, headers=None):
+    """The token that a form of a page of this sender has."""
+    with client.application.test_request_context("/loop/", headers=headers or AUTH):
+        client.application.preprocess_request()
+        return csrf.token(access.caller())
 
 
 def fill(rooms):

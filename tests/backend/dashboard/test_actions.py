@@ -3,10 +3,11 @@
 import pytest
 
 from backend.dashboard.blueprint import dashboard
+from loop.job_queue.queue import JobQueue
 from loop.reviews.set_aside import Step
 from tests.backend.builders import AUTH
-from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT
-from tests.backend.dashboard.test_door import token_in_page
+from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT, token_in_page
+from tests.swap import swap
 
 
 def actions(app):
@@ -94,6 +95,36 @@ def test_all_events_are_retried_at_once(filled, act):
     act(f"projects/{PROJECT}/events/retry", all="1")
 
     assert pending(filled) == [1, 2, 3]
+
+
+ASKING = {  # actions that ask for a job, each with the page of its form
+    "crops/look": "crops/?order=swapped",
+    "clusters/discover": "clusters/",
+    "taxonomy/calibrate": "taxonomy/",
+}
+
+
+@pytest.mark.parametrize("action", ASKING)
+def test_an_action_without_redis_comes_back_to_the_page_of_its_form_with_a_message(filled, operator, action):
+    rooms = filled.extensions["rooms"]
+    filled.extensions["rooms"] = swap(rooms, (rooms.queue, JobQueue("redis://127.0.0.1:9")))
+    headers = {**PAGE, "Referer": f"http://localhost/loop/projects/{PROJECT}/{ASKING[action]}"}
+    fields = {"csrf_token": token_in_page(operator), "order": "swapped"}
+
+    answer = operator.post(f"/loop/projects/{PROJECT}/{action}", data=fields, headers=headers)
+
+    assert answer.headers["Location"].rstrip("?") == f"/loop/projects/{PROJECT}/{ASKING[action]}"
+    assert "Redis did not answer" in operator.get(answer.headers["Location"]).text
+
+
+@pytest.mark.parametrize("referrer", [None, "http://[bad", "http://localhost/loop/nowhere", "https://evil.example//x"])
+def test_an_action_of_no_page_that_fails_has_its_error_as_an_answer(filled, operator, referrer):
+    rooms = filled.extensions["rooms"]
+    filled.extensions["rooms"] = swap(rooms, (rooms.queue, JobQueue("redis://127.0.0.1:9")))
+    headers = PAGE | ({"Referer": referrer} if referrer else {})
+    fields = {"csrf_token": token_in_page(operator)}
+
+    assert operator.post(f"/loop/projects/{PROJECT}/crops/look", data=fields, headers=headers).status_code == 502
 
 
 @pytest.mark.parametrize("ids", [[], ["x"], ["-1"], ["1", "٣"], ["9" * 30], ["7"]], ids=str)

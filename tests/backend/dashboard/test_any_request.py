@@ -6,8 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT
-from tests.backend.dashboard.test_door import token_in_page
+from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT, token_in_page
 
 SLOW = ("dashboard.doctor",)  # asks other services
 NAMES = ("page", "project", "kind", "since", "failed", "all", "by", "label", "sort", "version", "most", "run", "q")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from backend import access, session
+from backend import session
 from backend.app import create_app
 from backend.dashboard import csrf
 from backend.dashboard.blueprint import ENTRIES, OF_INSTALLATION, OF_PROJECTS, dashboard
 from loop.access.logins import Logins
 from loop.settings import Settings
-from tests.backend.builders import AUTH, VERDICTS
-from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT
+from tests.backend.builders import VERDICTS
+from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT, token_in_page
 
 ROOT = Path(__file__).parents[3]
 SIGN_OUT = "/loop/sign-out"  # an action that every sender may ask for
@@ -188,12 +188,6 @@ def test_an_old_token_is_refused(operator, monkeypatch):
 )
 def test_a_body_that_is_no_form_of_ours_is_refused(operator, sent, status):
     assert operator.post(SIGN_OUT, **sent).status_code == status
-
-
-def token_in_page(client, headers=None):
-    with client.application.test_request_context("/loop/", headers=headers or AUTH):
-        client.application.preprocess_request()
-        return csrf.token(access.caller())
 
 
 def test_every_page_has_the_headers_that_keep_others_out(operator):

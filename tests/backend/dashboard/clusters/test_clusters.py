@@ -115,7 +115,7 @@ def test_a_discovery_is_a_queued_job(rooms, operator):
     assert f"job discover-{PROJECT}" in messages[0][1]
     assert rooms.queue.asked[-1] == ("discover", PROJECT)
     rooms.queue.listed = [queued("discover")]
-    assert f'<a href="/loop/jobs/discover-{PROJECT}">discovery</a> is at work' in operator.get(PATH).text
+    assert f'At work: <a href="/loop/jobs/discover-{PROJECT}">discovery</a>.' in operator.get(PATH).text
 
 
 def test_a_get_changes_nothing(rooms, operator):
