@@ -11,6 +11,7 @@ from loop.crops.room import CropsRoom
 from loop.errors import LoopError, PayloadError
 from loop.label_studio.annotations import relabel as relabel_result
 from loop.label_studio.label_config import LabelConfig
+from loop.label_studio.payloads import Review
 from loop.reviews.bulk.run import annotate
 from loop.reviews.review_store import CountedReview
 
@@ -75,13 +76,13 @@ def relabel(
     reviews = crops.reviews.store.latest(project_id, sorted(by_task))
     operations, counts = list[tuple[str, object]](), list[int]()
     for task_id, regions in by_task.items():
-        if _has_label(reviews.get(task_id), regions, label):
-            report.done += len(regions)
-            continue
         try:
             operation = _write(crops, reviews.get(task_id), task_id, dict.fromkeys(regions, label), config)
         except LoopError as error:
             report.failures.append(f"task {task_id}: {error}")
+            continue
+        if operation is None:
+            report.done += len(regions)
             continue
         operations.append((f"task {task_id}", {**operation, "actor": actor, "reasoning": why or None}))
         counts.append(len(regions))
@@ -89,10 +90,9 @@ def relabel(
     return report
 
 
-def _has_label(counted: CountedReview | None, regions: set[str], label: str) -> bool:
-    """Whether boxes of a review all have a label already."""
-    labelled = {(region.id, region.label) for region in counted.review.regions} if counted else set()
-    return all((region, label) in labelled for region in regions)
+def _has_labels(review: Review, labels: Mapping[str, str]) -> bool:
+    """Whether boxes of a review all have their labels already."""
+    return labels.items() <= {(region.id, region.label) for region in review.regions}
 
 
 def _do(
@@ -112,14 +112,20 @@ def _do(
 
 def _write(
     crops: CropsRoom, counted: CountedReview | None, task_id: int, labels: Mapping[str, str], config: LabelConfig
-) -> dict[str, object]:
-    """Return the operation that changes the review of a task. Raises PayloadError, UpstreamError."""
+) -> dict[str, object] | None:
+    """
+    Return the operation that changes the review of a task; None where Label Studio has these labels already.
+
+    Raises PayloadError, UpstreamError.
+    """
     where = f"task {task_id}"
     if counted is None:
         raise PayloadError(where, "a review: open the task in Label Studio", "none")
     review = counted.review
     annotation = crops.studio.client.annotation(review.id)
     current = annotation.read(config, project_id=review.project_id)
+    if current.task_id == task_id and _has_labels(current, labels):
+        return None
     if (current.task_id, current.updated_at) != (task_id, review.updated_at):
         raise PayloadError(where, f"the review as of {review.updated_at:%Y-%m-%d %H:%M:%S}", "one changed since")
     result = relabel_result(annotation.result, labels, config, where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -66,8 +66,8 @@ class RateStore:
     ) -> list[DayCount]:
         """Count verdicts by group, day and decision, without verdicts on shadows; by week the group is NO_VALUE."""
         group, decided = _find_group(by).label("rated_group"), (verdicts.c.decision, verdicts.c.is_relabelled)
-        day = sa.cast(sa.func.date(verdicts.c.reviewed_at), sa.Text).label("reviewed_day")
-        query = sa.select(group, day, *decided, sa.func.count()).where(*_is_rated(project_id, since))
+        reviewed_day = sa.func.date(verdicts.c.reviewed_at, type_=sa.Date).label("reviewed_day")
+        query = sa.select(group, reviewed_day, *decided, sa.func.count()).where(*_is_rated(project_id, since))
         query = query.group_by("rated_group", "reviewed_day", *decided)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
@@ -75,12 +75,12 @@ class RateStore:
         return [
             DayCount(
                 group=str(NO_VALUE if name is None else name) if cohorts is None else cohorts.get(name, NO_VALUE),
-                day=date.fromisoformat(moment),
+                day=day,
                 decision=Decision(decision),
                 is_relabelled=is_relabelled,
                 verdicts=number,
             )
-            for name, moment, decision, is_relabelled, number in rows
+            for name, day, decision, is_relabelled, number in rows
         ]
 
     def count_pairs(self, project_id: int, version: str | None, since: datetime | None = None) -> list[ConfusedPair]:

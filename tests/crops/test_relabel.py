@@ -88,6 +88,26 @@ def test_a_review_that_was_changed_since_is_left_alone_and_the_others_are_done(r
     assert studio.annotations(1)[0]["result"][0]["value"]["rectanglelabels"] == ["Car"]
 
 
+def test_a_label_that_was_changed_back_unheard_does_not_count(rooms, studio):
+    annotate(rooms, studio, 1, ls_region("a", "Person"))
+    studio.edit(studio.tasks[0], studio.annotations(1)[0], [ls_region("a")])
+
+    report = change(rooms, "1:a")
+
+    assert report.done == 0
+    assert "changed since" in report.line
+
+
+def test_a_second_click_before_we_hear_of_the_first_counts(rooms, studio):
+    annotate(rooms, studio, 1, ls_region("a"))
+    change(rooms, "1:a")
+    writes = studio.writes
+
+    report = change(rooms, "1:a")
+
+    assert (report.done, report.failures, studio.writes) == (1, [], writes)
+
+
 @pytest.mark.parametrize("name", ["3:a", "1:nothing", "1:g"], ids=["no-review", "no-such-box", "no-rectangle"])
 def test_a_box_that_cannot_be_relabelled_fails_by_itself(rooms, studio, name):
     annotate(rooms, studio, 1, ls_region("a"), POLYGON)

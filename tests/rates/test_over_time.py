@@ -1,7 +1,9 @@
 """The rates by week, with groups and advice."""
 
 import json
+from contextlib import closing
 from datetime import date, timedelta
+from urllib.parse import quote
 
 import pytest
 from typer.testing import CliRunner
@@ -14,10 +16,13 @@ from loop.rates.rates import Grouping, Rates
 from loop.reviews.judging import judge_tasks
 from loop.reviews.verdicts import Decision
 from loop.serving.store import AUDIT
-from tests.builders import region, review, served
+from loop.settings import Settings
+from loop.wiring import build
+from tests.builders import CONFIG, region, review, served
 
 IMAGE = "/data/upload/1/a.jpg"
 WEEK = 7 * 24 * 60  # minutes
+SUNDAY = 3 * 24 * 60  # at noon, twelve hours before the second week
 
 
 def reviewed(rooms, task, *left, label="Car", week=0, data=None, version="a@1", stream="queue", **fields):
@@ -43,6 +48,20 @@ def test_every_week_from_the_first_verdict_to_the_last_is_there(rooms):
     assert history.lines == ()
     assert history.whole.weeks == {"2026-W01": Rates(confirmed=1), "2026-W03": Rates(false_positive=1)}
     assert history.whole.rates == Rates(confirmed=1, false_positive=1)
+
+
+@pytest.mark.integration
+def test_a_week_begins_at_midnight_in_utc_whatever_the_zone_and_the_dates_of_a_session_look_like(database, tmp_path):
+    session = quote("-c timezone=Pacific/Auckland -c datestyle=German")
+    variables = {"LOOP_HOME": str(tmp_path), "LOOP_DATABASE_URL": f"{database}?options={session}"}
+    with closing(build(Settings.read(variables))) as rooms:
+        rooms.studio.projects.save(1, "Cars", CONFIG)
+        reviewed(rooms, SUNDAY + 719, "Car")
+        reviewed(rooms, SUNDAY + 721)
+
+        history = follow_rates(rooms.rates, 1, RatesRequest(Grouping.WEEK))
+
+    assert history.whole.weeks == {"2026-W01": Rates(confirmed=1), "2026-W02": Rates(false_positive=1)}
 
 
 @pytest.mark.parametrize("by", [by for by in Grouping if by is not Grouping.WEEK])

@@ -7,10 +7,9 @@ from loop.errors import LoopError, PayloadError, StalePlan
 from loop.references.index import index
 from loop.storage.actor import who_acts
 from loop.taxonomy import manage, taxonomy_yaml
-from loop.taxonomy.editing.diff import NodeChange, compare
+from loop.taxonomy.editing.diff import NodeChange, compare, describe
 from loop.taxonomy.match import match_detections
 from loop.taxonomy.pages import prepare
-from loop.taxonomy.editing.diff import compare, describe
 from loop.taxonomy.pages.check import check_file
 from loop.taxonomy.pages.tree import read_taxonomy
 from loop.taxonomy.reapply import reapply
