@@ -5,7 +5,8 @@ Boxes whose label their neighbours contradict are found by `loop/references/labe
 
 - *swapped*: the share of the neighbours' votes, weighted by similarity, for the label that has most of them.
 - *overlooked*: the confidence of the detection, times one minus its largest IoU with a reviewed box.
-- *misplaced*, with a detection that covers the box in part: the confidence of the detection, times one minus the IoU.
+- *misplaced*, with a detection that covers the box in part: the confidence of the detection, times how far the IoU is
+  from 1, as a share of the way to *same_object*: all of it where the two no longer show the same object.
 - *misplaced*, without any: the share of the boxes of that label that some version finds, as a hard class is often
   missed and an easy one hardly ever.
 
@@ -136,7 +137,8 @@ def _find_misplaced(image: ReviewedImage, shares: Mapping[str, float], policy: S
             score = 0.0 if _is_found(region.box, image, policy) else shares[region.label]
         else:
             overlap = detection.box.iou(region.box)
-            score = 0.0 if overlap >= policy.well_placed else (detection.score or 0.0) * (1 - overlap)
+            distance = min(1.0, (1 - overlap) / (1 - policy.same_object))
+            score = 0.0 if overlap >= policy.well_placed else (detection.score or 0.0) * distance
         if score >= policy.least:
             suggested = detection.label if detection else ""
             kind = SuspectKind.MISPLACED

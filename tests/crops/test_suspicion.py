@@ -45,13 +45,25 @@ def test_a_box_beside_an_object_that_is_drawn_well_does_not_hide_another_object(
     assert suspect.region.id == "p2"
 
 
-def test_a_box_that_a_sure_detection_covers_in_part_is_misplaced_by_how_little():
-    drawn, detected = region("d", at=SHIFTED), region("p", at=HERE, score=0.9)
+@pytest.mark.parametrize(
+    ("drawn", "share"),
+    [(SHIFTED, 1.0), (Box(0.12, 0.12, 0.32, 0.32), 2 * (1 - HERE.iou(Box(0.12, 0.12, 0.32, 0.32))))],
+    ids=["another-object", "the-same-object"],
+)
+def test_a_box_that_a_sure_detection_covers_in_part_is_misplaced_by_how_little(drawn, share):
+    reviewed, detected = region("d", at=drawn), region("p", at=HERE, score=0.9)
 
-    (suspect,) = find_misplaced([image([drawn], [detected])], POLICY)
+    (suspect,) = find_misplaced([image([reviewed], [detected])], POLICY)
 
-    assert suspect.region == drawn
-    assert suspect.score == pytest.approx(0.9 * (1 - HERE.iou(SHIFTED)), abs=1e-4)
+    assert suspect.region == reviewed
+    assert suspect.score == pytest.approx(0.9 * share, abs=1e-4)
+
+
+def test_a_box_beside_a_sure_detection_comes_before_one_that_no_version_finds():
+    seen = [image([region("d", at=HERE)], [region("p", at=HERE, score=0.9)], task=task) for task in range(1, 9)]
+    alone, beside = image([region("x", at=THERE)], task=9), image([region("y", at=SHIFTED)], [seen[0].detected[0]], 10)
+
+    assert [suspect.task_id for suspect in find_misplaced([*seen, alone, beside], POLICY)] == [10, 9]
 
 
 def test_a_box_that_no_version_finds_is_misplaced_by_how_often_its_class_is_found():

@@ -6,6 +6,7 @@ import pytest
 
 from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT
 from tests.backend.dashboard.looking import give_boxes, give_images
+from tests.builders import ls_region
 
 CROPS, QUEUE = f"/loop/projects/{PROJECT}/crops/", f"/loop/projects/{PROJECT}/queue/"
 
@@ -74,6 +75,9 @@ def test_the_selected_tasks_become_a_view_and_the_page_stays_where_it_was(rooms,
 
 
 def test_relabelling_needs_a_selection_and_a_reason_and_counts_what_succeeded(rooms, operator):
+    studio = rooms.studio.client
+    studio.annotate(studio.tasks[0], [ls_region("p1")])
+
     answer, text = send(operator, f"{CROPS}relabel", box=["1:p1", "21:o21"], new_label="Car", why="looked at it")
 
     assert answer.status_code == 303
