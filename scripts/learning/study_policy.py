@@ -17,7 +17,7 @@ DEFAULT = "default"
 FORMER = "least_steps=0"  # that of runs without a policy in their name, made before the loop had another
 START = "start"  # what each training starts from: champion, or base
 SETTINGS = ("epochs", "batch", "freeze", "least_steps", "image_size", "replay_share", "background_share")  # of the loop
-ARGUMENTS: Mapping[str, type] = {"nbs": int, "close_mosaic": int, "warmup_epochs": float}  # of ultralytics
+ARGUMENTS: Mapping[str, type] = {"close_mosaic": int, "warmup_epochs": float}  # of ultralytics
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class StudyPolicy:
     """
     A policy: *settings* of the loop by name, *arguments* of ultralytics, and whether trainings start *from_base*.
 
-    Its text is `default`, or its parts with a plus between them: `freeze=10+epochs=45`, `start=base`, `nbs=16`.
+    Its text is `default`, or its parts with a plus between them: `freeze=10+epochs=45`, `start=base`, `least_steps=0`.
     """
 
     settings: Mapping[str, str]

@@ -83,16 +83,16 @@ def test_a_training_starts_from_the_base_only_in_the_run_that_says_so(tmp_path):
 
 
 def test_arguments_of_ultralytics_are_those_of_the_policy_within_its_block(tmp_path):
-    policy = StudyPolicy.read("nbs=16+close_mosaic=0+epochs=40")
+    policy = StudyPolicy.read("warmup_epochs=1+close_mosaic=0+epochs=40")
 
     with policy.apply(Learners()):
         inside = trainer.arguments(tmp_path, TrainingPolicy())
 
-    assert inside == {**trainer.arguments(tmp_path, TrainingPolicy()), "nbs": 16, "close_mosaic": 0}
+    assert inside == {**trainer.arguments(tmp_path, TrainingPolicy()), "warmup_epochs": 1.0, "close_mosaic": 0}
     assert policy.variables == {"LOOP_EPOCHS": "40"}
 
 
-@pytest.mark.parametrize("text", ["freeze", "speed=3", "start=here", "nbs=many", ""])
+@pytest.mark.parametrize("text", ["freeze", "speed=3", "start=here", "close_mosaic=many", ""])
 def test_a_policy_that_cannot_be_is_refused(text, capsys):
     with pytest.raises(SystemExit):
         training.main(["--policies", f"default,{text}"])
