@@ -40,6 +40,7 @@ from loop.rates.review_work import WorkKind
 from loop.rates.verdict_costs import Cost, VersionCosts
 from loop.rooms import Rooms
 from loop.storage.storable import LARGEST_ID
+from loop.training.learning_curve import draw_curve
 
 FROM_AUDIT = "missed (all tasks, from the audit)"
 FROM_BOTH = "missed (all its tasks, both streams)"
@@ -103,11 +104,18 @@ def rates(  # noqa: PLR0913, PLR0917 (each is an option)
         name = judged_version(rooms, project, version)
         print_confusion(count_confusion(rooms.rates, project, name, since=start, most=most), as_json=as_json)
     else:
-        assessment = assess(rooms.rates, project, request)
-        if as_json:
-            print_json(rates_json(assessment))
-        else:
-            show_rates(out, assessment)
+        _print_assessment(rooms, project, request, as_json=as_json)
+
+
+def _print_assessment(rooms: Rooms, project: int, request: RatesRequest, *, as_json: bool) -> None:
+    assessment = assess(rooms.rates, project, request)
+    outlook = draw_curve(rooms.trainings, project).outlook
+    if as_json:
+        print_json(rates_json(assessment) | {"outlook": asdict(outlook) if outlook else None})
+        return
+    show_rates(out, assessment)
+    if outlook:
+        out.print(f"{outlook} (loop models curve --project {project})")
 
 
 def _print_alerts(rooms: Rooms, project: int, *, as_json: bool) -> None:

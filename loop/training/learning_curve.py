@@ -14,6 +14,7 @@ from loop.gate.report import GateReport
 from loop.rates.intervals import Interval
 from loop.rates.review_times import SecondsPolicy
 from loop.reviews.review_facts import LeadTime
+from loop.training.more_images import Outlook, look_ahead
 from loop.training.room import TrainingRoom
 from loop.training.store import Training
 
@@ -66,7 +67,8 @@ class CurvePoint:
     """
     One trained version, measured on its held-out images by its gate's report.
 
-    *images* were labelled by then. *before* is the version that served then, measured on the same held-out images.
+    *images* were labelled by then. *before* is the version that served then, measured on the same held-out images, and
+    *lead* is how much better this version is, with the interval of that difference.
     """
 
     version: str
@@ -78,16 +80,22 @@ class CurvePoint:
     measured: Measured
     before_name: str
     before: Measured
+    lead: Measured
     classes: tuple[ClassPoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """The points in the order of the trainings, the trained versions without a report, and the work until today."""
+    """
+    The points in the order of the trainings, the trained versions without a report, and the work until today.
+
+    *outlook* is what more labelled images may bring; None where that cannot be told.
+    """
 
     points: tuple[CurvePoint, ...]
     unmeasured: tuple[str, ...]
     work: WorkDone
+    outlook: Outlook | None = None
 
     def list_classes(self) -> list[str]:
         """Return the classes of all points, those with most boxes on the newest point first."""
@@ -104,10 +112,12 @@ def draw_curve(trainings: TrainingRoom, project_id: int, most: int = 200) -> Lea
     measured = [(training, reports[training.version or ""]) for training in made if training.version in reports]
     sets = _number_sets(report for _, report in measured)
     totals = _Totals(spent)
+    points = tuple(_make_point(training, report, sets, totals) for training, report in measured)
     return LearningCurve(
-        points=tuple(_make_point(training, report, sets, totals) for training, report in measured),
+        points=points,
         unmeasured=tuple(str(training.version) for training in made if training.version not in reports),
         work=totals.until(None),
+        outlook=look_ahead(points),
     )
 
 
@@ -151,6 +161,7 @@ def _make_point(training: Training, report: GateReport, sets: Mapping[str, int],
         measured=_of_candidate(comparison.overall),
         before_name=report.champion.name,
         before=Measured(comparison.overall.champion, comparison.overall.champion_interval),
+        lead=Measured(comparison.overall.lead, Interval(comparison.overall.low, comparison.overall.high)),
         classes=tuple(
             ClassPoint(part.name, part.images, part.boxes, _of_candidate(part.change)) for part in comparison.classes
         ),

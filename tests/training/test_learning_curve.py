@@ -143,3 +143,21 @@ def test_the_command_prints_the_curve_as_a_table_and_as_json(settings, rooms, tm
     plain = json.loads(loop("--json"))
     assert plain["points"][0]["held_out"]["number"] == 1
     assert plain["unmeasured"] == ["yolo_detector@1.1.0"]
+
+
+def test_commands_end_with_what_more_images_may_bring(settings, rooms, tmp_path, monkeypatch):
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    change = replace(gate_report().comparison.overall, champion=0.3, candidate=0.4, low=0.06, high=0.14)
+    comparison = replace(gate_report().comparison, overall=change)
+    trained(rooms, tmp_path, "1.0.0", comparison=comparison)
+    trained(rooms, tmp_path, "1.1.0", images=90, comparison=comparison)
+    line = "labelled images 51 to 100 brought +0.100 (+0.060 to +0.140) mAP50-95; 50 more like them may bring +0.058"
+
+    def loop(*arguments):
+        return " ".join(CliRunner().invoke(app, [*arguments, "--project", "1"], catch_exceptions=False).output.split())
+
+    assert line in loop("models", "curve")
+    assert line in loop("rates")
+    assert json.loads(loop("rates", "--json"))["outlook"]["more"] == 50
+    assert json.loads(loop("models", "curve", "--json"))["outlook"]["first"] == 50

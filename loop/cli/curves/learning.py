@@ -13,7 +13,7 @@ from loop.cli.options import ProjectId, open_rooms, out
 if TYPE_CHECKING:
     from loop.training.learning_curve import CurvePoint, LearningCurve, Measured
 
-CurveJson = Annotated[dict[str, Any], "`points`, one for each trained version, `unmeasured` and `work`."]
+CurveJson = Annotated[dict[str, Any], "`points`, one for each trained version, `unmeasured`, `work` and `outlook`."]
 
 
 def curve(
@@ -30,6 +30,8 @@ def curve(
         out.print("in brackets the 95% interval, by a bootstrap over the held-out images; hours as Label Studio counts")
     else:
         out.print(f"project {project} has no trained version with a report of the gate yet")
+    if drawn.outlook:
+        out.print(str(drawn.outlook))
     if drawn.unmeasured:
         out.print(f"without a report: {', '.join(drawn.unmeasured)}; `loop models compare` measures any two versions")
     return asdict(drawn)
