@@ -71,8 +71,12 @@ class Outlook:
 
     @property
     def is_little(self) -> bool:
-        """Whether more images will bring little, wherever in the interval the truth lies."""
-        return self.may_bring.interval.high < LITTLE
+        """
+        Whether more images will bring little, wherever in the interval the truth lies.
+
+        A loss beyond chance does not tell that: something else went wrong.
+        """
+        return self.may_bring.interval.high < LITTLE and self.brought.interval.high >= 0
 
     @property
     def tells(self) -> bool:

@@ -70,6 +70,7 @@ def test_the_forecast_follows_the_logarithm_of_the_images_and_may_bend_down_or_r
         ((FIRST,), "the version before was not trained here"),
         ((FIRST, point("b", 60, "a", 0.05)), "as good as no more images"),
         ((FIRST, point("b", 100, "a", 0.03, half=0.2)), "the held-out split is too small to tell"),
+        ((FIRST, point("b", 100, "a", -0.1)), "the version is worse beyond chance"),
         ((FIRST, point("b", None, "a", 0.05)), "the images of the training are not known"),
         ((FIRST, point("b", 100, "a", 0.05, precision=0.09)), "the curve has hardly begun"),
         ((replace(FIRST, images=5), point("b", 18, "a", 0.05)), "a handful of images"),
