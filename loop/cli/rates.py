@@ -16,9 +16,9 @@ from loop.cli.curves.rates_over_time import (
     estimate_text,
     plain_json,
     print_confusion,
+    print_shadow,
     print_weekly,
     share_text,
-    show_plain,
 )
 from loop.cli.grid import Field, show_table
 from loop.cli.options import AsJson, ProjectId, judged_version, open_rooms, out, print_json
@@ -97,7 +97,7 @@ def rates(  # noqa: PLR0913, PLR0917 (each is an option)
     elif show_seconds:
         _print_seconds(rooms, project, start, as_json=as_json)
     elif is_shadow:
-        _print_shadow(rooms, project, as_json=as_json)
+        print_shadow(compare_shadows(rooms.rates, project), as_json=as_json)
     elif is_weekly:
         print_weekly(follow_rates(rooms.rates, project, request), as_json=as_json)
     elif is_confusion:
@@ -124,14 +124,6 @@ def _print_alerts(rooms: Rooms, project: int, *, as_json: bool) -> None:
         print_json([alert.body() for alert in alerts])
     else:
         show_alerts(out, alerts)
-
-
-def _print_shadow(rooms: Rooms, project: int, *, as_json: bool) -> None:
-    rates_by_version = compare_shadows(rooms.rates, project)
-    if as_json:
-        print_json({name: plain_json(version_rates) for name, version_rates in rates_by_version.items()})
-    else:
-        show_plain(out, rates_by_version)
 
 
 def _print_seconds(rooms: Rooms, project: int, since: datetime | None, *, as_json: bool) -> None:

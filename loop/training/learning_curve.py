@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
 
@@ -14,7 +14,7 @@ from loop.gate.report import GateReport
 from loop.rates.intervals import Interval
 from loop.rates.review_times import SecondsPolicy
 from loop.reviews.review_facts import LeadTime
-from loop.training.more_images import Outlook, look_ahead
+from loop.training.more_images import BEGUN, DOUBLED, CurveStep, Gain, Outlook, forecast
 from loop.training.room import TrainingRoom
 from loop.training.store import Training
 
@@ -119,6 +119,40 @@ def draw_curve(trainings: TrainingRoom, project_id: int, most: int = 200) -> Lea
         work=totals.until(None),
         outlook=look_ahead(points),
     )
+
+
+def look_ahead(points: Sequence[CurvePoint]) -> Outlook | None:
+    """
+    Return the outlook from the newest of some *points* of a learning curve.
+
+    None where the curve has hardly begun, and where the interval says neither that more images help nor that they bring
+    little.
+    """
+    steps = find_steps(points)
+    outlook = forecast(steps) if steps and points[-1].measured.value >= BEGUN else None
+    if outlook is None or not outlook.tells:
+        return None
+    by_images = {point.images: point for point in reversed(points)}
+    first, last = by_images[outlook.first].work, points[-1].work
+    timed = (last.reviews - last.too_long - last.unknown) - (first.reviews - first.too_long - first.unknown)
+    spent = last.hours - first.hours
+    hours = outlook.more * spent / timed if timed > 0 and spent > 0 else None
+    return replace(outlook, hours=hours)
+
+
+def find_steps(points: Sequence[CurvePoint]) -> list[CurveStep]:
+    """Return the steps back from the newest point, newest first, until the images have doubled."""
+    by_name = {point.version: point for point in points[:-1]}
+    point, steps = points[-1] if points else None, list[CurveStep]()
+    while point and point.images and (before := by_name.pop(point.before_name, None)) and before.images:
+        interval = point.lead.interval
+        if interval is None:
+            break
+        steps.append(CurveStep(before.images, point.images, Gain(point.lead.value, interval)))
+        if steps[0].after >= DOUBLED * before.images:
+            break
+        point = before
+    return steps
 
 
 class _Totals:

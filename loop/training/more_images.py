@@ -17,12 +17,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from loop.rates.intervals import Interval
-
-if TYPE_CHECKING:
-    from loop.training.learning_curve import CurvePoint
 
 DOUBLED = 2.0  # times the images, from which a stretch of the curve is long enough
 LEAST_GROWTH = 1.25  # times the images, under which nothing is said
@@ -46,7 +42,7 @@ class Gain:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CurveStep:
     """From a version of *before* labelled images to one of *after*, both measured on the same held-out images."""
 
     before: int
@@ -91,41 +87,7 @@ class Outlook:
         return f"{brought}; {more}" + (": little, so it may be time to stop" if self.is_little else "")
 
 
-def look_ahead(points: Sequence[CurvePoint]) -> Outlook | None:
-    """
-    Return the outlook from the newest of some *points* of a learning curve.
-
-    None where the curve has hardly begun, and where the interval says neither that more images help nor that they bring
-    little.
-    """
-    steps = find_steps(points)
-    outlook = forecast(steps) if steps and points[-1].measured.value >= BEGUN else None
-    if outlook is None or not outlook.tells:
-        return None
-    by_images = {point.images: point for point in reversed(points)}
-    first, last = by_images[outlook.first].work, points[-1].work
-    timed = (last.reviews - last.too_long - last.unknown) - (first.reviews - first.too_long - first.unknown)
-    spent = last.hours - first.hours
-    hours = outlook.more * spent / timed if timed > 0 and spent > 0 else None
-    return Outlook(outlook.first, outlook.last, outlook.brought, outlook.more, outlook.may_bring, hours)
-
-
-def find_steps(points: Sequence[CurvePoint]) -> list[Step]:
-    """Return the steps back from the newest point, newest first, until the images have doubled."""
-    by_name = {point.version: point for point in points[:-1]}
-    point, steps = points[-1] if points else None, list[Step]()
-    while point and point.images and (before := by_name.pop(point.before_name, None)) and before.images:
-        interval = point.lead.interval
-        if interval is None:
-            break
-        steps.append(Step(before.images, point.images, Gain(point.lead.value, interval)))
-        if steps[0].after >= DOUBLED * before.images:
-            break
-        point = before
-    return steps
-
-
-def forecast(steps: Sequence[Step]) -> Outlook | None:
+def forecast(steps: Sequence[CurveStep]) -> Outlook | None:
     """
     Sum up *steps*, newest first, and forecast about half as many images more; None where they are too few.
 

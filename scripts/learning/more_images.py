@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from loop.rates.intervals import HIGH, Interval
-from loop.training.more_images import BEGUN, DOUBLED, LEAST_GROWTH, Gain, Outlook, Step, forecast
+from loop.training.more_images import BEGUN, DOUBLED, LEAST_GROWTH, CurveStep, Gain, Outlook, forecast
 from scripts.demo.label_studio import CACHE
 from scripts.learning.plan import FULL, RoundResult, RunResult
 
@@ -75,11 +75,11 @@ def simulate(rng: np.random.Generator, law: Law, spread: float) -> Outcome | Non
     held_out = np.maximum(LEAST_HELD_OUT, (images * HELD_OUT).astype(int))
     errors = rng.normal(0, spread, (rounds, held_out[-1]))
     values = np.array([law(float(number)) for number in images]) + rng.normal(0, CHANCE, rounds)
-    champion, steps = 0, dict[int, tuple[int, Step]]()
+    champion, steps = 0, dict[int, tuple[int, CurveStep]]()
     for number in range(1, rounds):
         differences = values[number] - values[champion] + errors[number] - errors[champion]
         lead = Gain(*_measure(differences[: held_out[number]]))
-        steps[number] = champion, Step(int(images[champion]), int(images[number]), lead)
+        steps[number] = champion, CurveStep(int(images[champion]), int(images[number]), lead)
         champion = number if lead.interval.low > 0 else champion
     outlook = forecast(_walk_back(steps, rounds - 1))
     if outlook is None or values[-1] < BEGUN:
@@ -94,8 +94,8 @@ def _measure(differences: NDArray[np.float64]) -> tuple[float, Interval]:
     return mean, Interval(mean - within, mean + within)
 
 
-def _walk_back(steps: dict[int, tuple[int, Step]], number: int) -> list[Step]:
-    chain = list[Step]()
+def _walk_back(steps: dict[int, tuple[int, CurveStep]], number: int) -> list[CurveStep]:
+    chain = list[CurveStep]()
     while number in steps and not (chain and chain[0].after >= DOUBLED * chain[-1].before):
         number, step = steps[number]
         chain.append(step)
@@ -127,7 +127,7 @@ def foretell(run: RunResult) -> Iterator[Outcome]:
         befores = [each for each in run.rounds[:at] if last.labelled >= LEAST_GROWTH * each.labelled]
         halves = [each for each in befores if last.labelled >= DOUBLED * each.labelled]
         first = halves[-1] if halves else befores[0] if befores else None
-        outlook = forecast([Step(first.labelled, last.labelled, _lead(first, last))]) if first else None
+        outlook = forecast([CurveStep(first.labelled, last.labelled, _lead(first, last))]) if first else None
         later = [each for each in run.rounds if outlook and last.map50_95 >= BEGUN and last.labelled < each.labelled]
         if outlook and later and later[-1].labelled >= last.labelled + outlook.more:
             along = [float(each.labelled) for each in (last, *later)]

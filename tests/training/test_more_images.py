@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from loop.rates.intervals import Interval
-from loop.training.learning_curve import CurvePoint, HeldOutSet, Measured, WorkDone
-from loop.training.more_images import Gain, Step, find_steps, forecast, look_ahead
+from loop.training.learning_curve import CurvePoint, HeldOutSet, Measured, WorkDone, find_steps, look_ahead
+from loop.training.more_images import CurveStep, Gain, forecast
 from tests.builders import NOON
 
 
@@ -53,7 +53,7 @@ def test_images_after_which_a_version_was_refused_count_too():
 
 
 def test_the_forecast_follows_the_logarithm_of_the_images_and_may_bend_down_or_rise_as_a_line():
-    outlook = forecast([Step(100, 200, Gain(0.1, Interval(0.08, 0.12)))])
+    outlook = forecast([CurveStep(100, 200, Gain(0.1, Interval(0.08, 0.12)))])
 
     share = math.log(300 / 200) / math.log(2)
     within = math.hypot(0.02, 0.02)

@@ -49,6 +49,14 @@ def _list_cells(history: RatesOverTime, week: str) -> Iterator[str]:
         yield share_text(*line.weeks.get(week, Rates()).shares()["confirmed"])
 
 
+def print_shadow(rates_by_version: Mapping[str, Rates], *, as_json: bool) -> None:
+    """Print the rates of a shadow and of the version that served."""
+    if as_json:
+        print_json({name: plain_json(version_rates) for name, version_rates in rates_by_version.items()})
+    else:
+        show_plain(out, rates_by_version)
+
+
 def print_confusion(confusion: Confusion, *, as_json: bool) -> None:
     """Print one row per pair of a predicted and a reviewed label, most boxes first."""
     if as_json:

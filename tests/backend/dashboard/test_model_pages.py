@@ -196,7 +196,7 @@ def test_the_curve_says_what_more_labelled_images_may_bring(operator, rooms):
 
     text = get(operator, LEARNING)
 
-    assert "Labelled images 131 to 175 brought +0.100 (+0.060 to +0.140) mAP50-95; 50 more like them may bring" in text
+    assert "Labelled images 141 to 185 brought +0.100 (+0.060 to +0.140) mAP50-95; 50 more like them may bring" in text
 
 
 def test_each_cell_of_the_confusion_leads_to_its_boxes(operator):
