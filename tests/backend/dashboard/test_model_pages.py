@@ -1,7 +1,6 @@
 """The pages of versions, of the learning curve and of rates, without a browser."""
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -187,16 +186,6 @@ def test_the_curve_says_which_points_were_measured_on_the_same_images(operator):
     rows = re.findall(r'name=yolo_detector@2\.(\d)\.0">[^<]*</a></th>(.*?)</tr>', text.replace("%40", "@"), re.DOTALL)
     sets = {number: re.findall(r'<td class="number">(\d+)</td>', row)[1] for number, row in rows}
     assert sets == {"3": "3", "2": "2", "0": "1"}
-
-
-def test_the_curve_says_what_more_labelled_images_may_bring(operator, rooms):
-    report = rooms.gate.reports.read(PROJECT, "yolo_detector@2.3.0")
-    change = replace(report.comparison.overall, champion=0.3, candidate=0.4, low=0.06, high=0.14)
-    rooms.gate.reports.write(replace(report, comparison=replace(report.comparison, overall=change)))
-
-    text = get(operator, LEARNING)
-
-    assert "Labelled images 141 to 185 brought +0.100 (+0.060 to +0.140) mAP50-95; 50 more like them may bring" in text
 
 
 def test_each_cell_of_the_confusion_leads_to_its_boxes(operator):
