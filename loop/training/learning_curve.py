@@ -14,7 +14,7 @@ from loop.gate.report import GateReport
 from loop.rates.intervals import Interval
 from loop.rates.review_times import SecondsPolicy
 from loop.reviews.review_facts import LeadTime
-from loop.training.more_images import BEGUN, DOUBLED, CurveStep, Gain, Outlook, forecast
+from loop.training.outlook.more_images import BEGUN, DOUBLED, CurveStep, Gain, Outlook, forecast
 from loop.training.room import TrainingRoom
 from loop.training.store import Training
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from loop.rates.intervals import HIGH, Interval
-from loop.training.more_images import BEGUN, DOUBLED, LEAST_GROWTH, CurveStep, Gain, Outlook, forecast
+from loop.training.outlook.more_images import BEGUN, DOUBLED, LEAST_GROWTH, CurveStep, Gain, Outlook, forecast
 from scripts.demo.label_studio import CACHE
 from scripts.learning.plan import FULL, RoundResult, RunResult
 

@@ -7,7 +7,7 @@ import pytest
 
 from loop.rates.intervals import Interval
 from loop.training.learning_curve import CurvePoint, HeldOutSet, Measured, WorkDone, find_steps, look_ahead
-from loop.training.more_images import CurveStep, Gain, forecast
+from loop.training.outlook.more_images import CurveStep, Gain, forecast
 from tests.builders import NOON
 
 

@@ -1,0 +1,1 @@
+"""Forecasts of what more labelled images bring."""
