@@ -28,6 +28,7 @@ from loop.installation.prompting.follow_labels import follow_labels
 from loop.installation.tidy import remove_abandoned_weights
 from loop.label_studio.projects import Project
 from loop.process_table import LOWER, step_back
+from loop.rates.annotators.show_again import show_again
 from loop.references.room import ReferencesRoom
 from loop.registry.promote import catch_up
 from loop.rooms import Rooms
@@ -49,9 +50,7 @@ def review(project_id: int) -> str:
 def refresh(project_id: int) -> str:
     """Predict the open tasks of a project with its champion, at lower priority: annotators wait for other work."""
     step_back(LOWER)
-    return _run_alone(
-        "refresh", project_id, lambda rooms: loop.serving.shares.refresh_in_turn(rooms.serving, project_id)
-    )
+    return _run_alone("refresh", project_id, lambda rooms: shares.refresh_in_turn(rooms.serving, project_id))
 
 
 def refresh_share(project_id: int, number: int) -> str:
@@ -62,9 +61,10 @@ def refresh_share(project_id: int, number: int) -> str:
 
 
 def sync(project_id: int) -> str:
-    """Record reviews that no event reported, give new labels a class, post alerts, remove old predictions."""
+    """Record reviews that no event reported, and do what follows: known answers, alerts, classes, old predictions."""
     steps: dict[str, Callable[[Rooms], str]] = {
         "sync": lambda rooms: after_reviews.sync(rooms.trainings, project_id).line,
+        "show-again": lambda rooms: show_again(rooms.rates, project_id),
         "watch": lambda rooms: loop.rates.post_alerts.watch(rooms.rates, project_id),
         "retire": lambda rooms: loop.serving.retire.retire(rooms.serving, project_id),
         "follow-labels": lambda rooms: follow_labels(rooms.installation, project_id),

@@ -113,6 +113,9 @@ class Settings(EnvironmentSettings):
     audit_share: float = Field(
         0.05, ge=0, le=1, description="share of tasks in the audit stream, regardless of their score"
     )
+    known_share: float = Field(
+        0.0, ge=0, le=0.5, description="share of tasks that have a known answer and are shown to annotators again"
+    )
     cohort_field: str = Field("", description="task data field whose values are the cohorts; empty: no cohorts")
     image_bytes: int = Field(50_000_000, gt=0, description="largest image file that is read, in bytes")
     image_pixels: int = Field(100_000_000, gt=0, le=1 << 30, description="largest image that is decoded, in pixels")

@@ -28,9 +28,7 @@ from loop.label_studio.projects import ClassStore, ProjectStore
 from loop.label_studio.room import BackendAddress, StudioRoom
 from loop.memory_budget import budget
 from loop.notices import Outbox
-from loop.rates.room import RatesRoom
-from loop.rates.shadow_store import ShadowStore
-from loop.rates.store import RateStore
+from loop.rates.room import RatesRoom, open_rates
 from loop.references import milvus_server
 from loop.references.changed_tasks import TaskStates
 from loop.references.label_counts import LabelCounts
@@ -155,9 +153,9 @@ class RoomBuilder:
         """Verdicts over time."""
         return self._room(
             RatesRoom,
-            store=RateStore(self.engine, self.ranking),
-            shadows=ShadowStore(self.engine),
+            **open_rates(self.engine, self.ranking),
             cohort_field=self._settings.cohort_field,
+            known_share=self._settings.known_share,
         )
 
     @cached_property

@@ -114,7 +114,16 @@ GROUPS = {
     ),
     "The gate": ("gate_confidence", "gate_class_drop", "gate_latency_ratio", "gate_images", "gate_boxes"),
     "Predictions and the queue": (
-        *("score_floor", "score_threshold", "queue_order", "audit_share", "cohort_field", "keep_predictions", "spread"),
+        *(
+            "score_floor",
+            "score_threshold",
+            "queue_order",
+            "audit_share",
+            "known_share",
+            "cohort_field",
+            "keep_predictions",
+            "spread",
+        ),
     ),
     "Images": ("image_bytes", "image_pixels", "image_memory", "image_seconds", "allow_private_addresses"),
     "Taxonomy and discovery": ("embedder", "match_seconds", "discover_every"),

@@ -148,6 +148,10 @@ class LabelStudio(TaskImports):
         answer = self._ask("POST", f"api/projects/{project_id}/import/predictions", json=rows)
         return int(answer.get("created", 0))
 
+    def ask_again(self, task_id: int, overlap: int, *, is_open: bool) -> None:
+        """Ask for annotations by so many people for a task, and serve it, or no more. Raises Refused."""
+        self._ask("PATCH", f"api/tasks/{task_id}/", json={"overlap": overlap, "is_labeled": not is_open})
+
     def prediction(self, prediction_id: int) -> StoredPrediction:
         """Return one stored prediction. Raises Refused if it does not exist."""
         return StoredPrediction(self._ask("GET", f"api/predictions/{prediction_id}/"))

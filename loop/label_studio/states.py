@@ -10,6 +10,7 @@ from loop.access.logins import Login
 
 Json = Mapping[str, Any]
 CONNECTED, DISCONNECTED, FAILED = "connected", "disconnected", "error"
+IN_ORDER = "Sequential sampling"
 BASIC_AUTH = "BASIC_AUTH"  # the way to send a user and a password
 REFUSED = "401 Client Error"  # in the error of a backend that refused them
 BACKEND_STATES = {"CO": CONNECTED, "DI": DISCONNECTED, "ER": FAILED}
@@ -31,6 +32,12 @@ class ProjectState:
     version: str
     shows_predictions: bool
     has_tasks: bool
+    annotations_a_task: int = 1
+
+    @property
+    def draws_tasks(self) -> bool:
+        """Whether the next task is drawn by chance or by its score, rather than the oldest first."""
+        return self.sampling != IN_ORDER
 
     @classmethod
     def of(cls, json: Json) -> ProjectState:
@@ -44,6 +51,7 @@ class ProjectState:
             version=str(json.get("model_version")),
             shows_predictions=bool(json.get("show_collab_predictions")),
             has_tasks=bool(json.get("task_number", 1)),
+            annotations_a_task=int(json.get("maximum_annotations") or 1),
         )
 
 

@@ -2,5 +2,5 @@
 The rates of verdicts over time, their intervals, and alerts.
 
 Other rooms use: alerts, annotators, assess, compare_shadow, confusion, intervals, measure_costs, over_time,
-post_alerts, rates, review_times, review_work, room, shadow_store, store, verdict_costs.
+post_alerts, rates, review_times, review_work, room, verdict_costs.
 """

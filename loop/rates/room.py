@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
 
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
+from loop.rates.known.shown_store import ShownAgain
 from loop.rates.shadow_store import ShadowStore
 from loop.rates.store import RateStore
 from loop.reviews.room import ReviewsRoom
+from loop.serving.queue_order import Ranking
 
 
 @dataclass(frozen=True, slots=True)
 class RatesRoom:
-    """Verdicts over time; *cohort_field* is the field of a task's data that names its cohort, empty for no cohorts."""
+    """
+    Verdicts over time.
+
+    *cohort_field* is the field of a task's data that names its cohort, empty for no cohorts. *known_share* is the share
+    of tasks with a known answer among those that annotators get.
+    """
 
     studio: StudioRoom
     outbox: Outbox
     reviews: ReviewsRoom
     store: RateStore
     shadows: ShadowStore
+    shown_again: ShownAgain
     cohort_field: str = ""
+    known_share: float = 0.0
+
+
+def open_rates(engine: Engine, ranking: Ranking) -> dict[str, Any]:
+    """Return the stores of this room by the names of its fields."""
+    return {"store": RateStore(engine, ranking), "shadows": ShadowStore(engine), "shown_again": ShownAgain(engine)}

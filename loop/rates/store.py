@@ -21,7 +21,7 @@ from loop.rates.review_work import ReviewWork
 from loop.regions import read_regions
 from loop.reviews.verdicts import Decision
 from loop.serving.queue_order import Ranking
-from loop.serving.store import AUDIT
+from loop.serving.store import AUDIT, KNOWN
 from loop.storage.exchange_tables import notices
 from loop.storage.installation_store import InstallationStore
 from loop.storage.tables import predictions, reviews, verdicts
@@ -151,19 +151,16 @@ class RateStore:
     def read_predicted_tasks(self, project_id: int) -> dict[str, dict[int, PredictedTask]]:
         """The predictions of each version by task, versions in the order they first served, without shadows."""
         columns = [predictions.c[name] for name in ("task_id", "version", "score", "stream")]
-        conditions = (predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow))
-        query = sa.select(*columns).where(*conditions, predictions.c.stream != AUDIT)
+        query = sa.select(*columns).where(*(conditions := _is_shown(project_id)), predictions.c.stream != AUDIT)
         audited = sa.select(*columns, *(predictions.c[name] for name in ("regions", "candidates", "threshold")))
         by_version: dict[str, dict[int, PredictedTask]] = {}
         with self._engine.connect() as connection:
             first = sa.select(predictions.c.version).where(*conditions).group_by(predictions.c.version)
-            for version in connection.scalars(first.order_by(sa.func.min(predictions.c.id))):
-                by_version[version] = {}
+            by_version |= {version: {} for version in connection.scalars(first.order_by(sa.func.min(predictions.c.id)))}
             for row in connection.execute(query.order_by(predictions.c.id)):
                 by_version[row.version][row.task_id] = PredictedTask(row.task_id, row.score, is_audit=False)
-            for row in connection.execute(
-                audited.where(*conditions, predictions.c.stream == AUDIT).order_by(predictions.c.id)
-            ):
+            audited = audited.where(*conditions, predictions.c.stream == AUDIT).order_by(predictions.c.id)
+            for row in connection.execute(audited):
                 score = self._compute_own_score(project_id, row)
                 by_version[row.version][row.task_id] = PredictedTask(row.task_id, score, is_audit=True)
         return by_version
@@ -177,7 +174,7 @@ class RateStore:
         """The version that last predicted each task, and its stream; tasks never predicted are absent."""
         wanted = set(task_ids)
         columns = [predictions.c[name] for name in ("task_id", "version", "stream")]
-        query = sa.select(*columns).where(predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow))
+        query = sa.select(*columns).where(*_is_shown(project_id))
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(predictions.c.id)) if wanted else ()
             return {row.task_id: (row.version, row.stream) for row in rows if row.task_id in wanted}
@@ -199,6 +196,11 @@ _COLUMNS = (
 
 
 _PREDICTED, _REVIEWED = (verdicts.c[name]["label"].as_string() for name in ("predicted", "reviewed"))
+
+
+def _is_shown(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """The prediction was shown for a review that may count."""
+    return predictions.c.project_id == project_id, ~predictions.c.is_shadow, predictions.c.stream != KNOWN
 
 
 def _is_rated(project_id: int, since: datetime | None = None) -> list[sa.ColumnElement[bool]]:

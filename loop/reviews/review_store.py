@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from loop.label_studio.payloads import Review
 from loop.reviews import review_row
-from loop.reviews.standing import ANNOTATION, TASK, is_compared, is_complete, is_standing
+from loop.reviews.standing import ANNOTATION, TASK, is_beside_known, is_compared, is_complete, is_standing
 from loop.reviews.verdicts import counted_review_key
 from loop.storage.changes import ChangeKind, record_change
 from loop.storage.queries import PARAMETERS, begin_alone, chunked
@@ -217,8 +217,8 @@ class ReviewStore:
                 yield row.task_id, row.data
 
     def new_since(self, project_id: int, moment: datetime | None) -> int:
-        """Return the number of tasks with a completed review that is read whole and was recorded after *moment*."""
-        is_new = (is_standing(project_id), is_complete(), reviews.c.unread.is_(None))
+        """Return the number of tasks with a completed review, read whole, after *moment* that may be what counts."""
+        is_new = (is_standing(project_id), is_complete(), reviews.c.unread.is_(None), ~is_beside_known())
         query = sa.select(sa.func.count(reviews.c.task_id.distinct())).where(*is_new)
         if moment is not None:
             query = query.where(reviews.c.recorded_at > moment)

@@ -29,3 +29,11 @@ def is_compared() -> sa.ColumnElement[bool]:
     """The task is not set aside for a review that cannot be read."""
     of_task = (set_aside.c.project_id == reviews.c.project_id, set_aside.c.task_id == reviews.c.task_id)
     return ~sa.exists().where(*of_task, set_aside.c.step == Step.COMPARE.value)
+
+
+def is_beside_known() -> sa.ColumnElement[bool]:
+    """Another annotation of the task is starred, which makes that one count."""
+    star = reviews.alias()
+    of_task = (star.c.project_id == reviews.c.project_id, star.c.task_id == reviews.c.task_id, star.c.is_ground_truth)
+    is_gone = is_deleted(ANNOTATION, star.c.project_id, star.c.annotation_id, star.c.created_at)
+    return sa.and_(~reviews.c.is_ground_truth, sa.exists().where(*of_task, ~is_gone))

@@ -18,10 +18,11 @@ MOST = 1000  # verdicts a page
 
 
 class Stream(StrEnum):
-    """Whether a task was served by its score (queue) or regardless of it (audit)."""
+    """Whether a task was served by its score (queue), regardless of it (audit), or again with its answer (known)."""
 
     QUEUE = "queue"
     AUDIT = "audit"
+    KNOWN = "known"
 
 
 class ReviewSource(StrEnum):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from loop.draws import draw_number
 from loop.errors import PayloadError
 from loop.failures import Fault, attempt_all
 from loop.label_studio.classes import fit_classes
@@ -24,7 +25,7 @@ from loop.serving.predict import Suggestion, predict, suggest_nothing
 from loop.serving.queue_order import AuditPolicy, Ranking, audit_draw, audit_score
 from loop.serving.reference_labels import give_labels, list_voted
 from loop.serving.room import ServingRoom
-from loop.serving.store import AUDIT, QUEUE, LoggedPrediction
+from loop.serving.store import AUDIT, KNOWN, QUEUE, LoggedPrediction
 
 CHUNK = 256  # tasks that are tried again, each alone, where one of them fails in an unforeseen way
 
@@ -163,9 +164,10 @@ def make_log_entries(
     the tasks of a hard import would be reviewed before the tasks of an easy import: the audit would not be random.
     """
     policy = serving.policy.audit
-    is_any_audited = any(audit_draw(project_id, item.task_id, policy) is not None for item in suggestions)
-    others = serving.predictions.queue_scores(project_id, suggestions[0].version) if is_any_audited else []
-    return assign_streams(suggestions, project_id, policy, execution=execution, others=others)
+    known = serving.groups.find_known(project_id, [item.task_id for item in suggestions])
+    is_any_drawn = known or any(audit_draw(project_id, item.task_id, policy) is not None for item in suggestions)
+    others = serving.predictions.queue_scores(project_id, suggestions[0].version) if is_any_drawn else []
+    return assign_streams(suggestions, project_id, policy, execution=execution, others=others, known=known)
 
 
 def assign_streams(
@@ -175,15 +177,15 @@ def assign_streams(
     *,
     execution: str,
     others: Sequence[float] = (),
+    known: Collection[int] = (),
 ) -> list[LoggedPrediction]:
     """
-    Return the log entries of suggestions, each in its stream: queue or audit.
+    Return the log entries of suggestions, each in its stream: queue or audit, or *known* where it has a known answer.
 
-    The score of an audited task does not depend on its own confidences, nor on whether it can be read: it is the score
-    of a queue task among the suggestions and *others*.
+    The score of an audited or known task does not depend on it: it is that of a suggestion or one of the *others*.
     """
     items = list(suggestions)
-    draws = {item.task_id: audit_draw(project_id, item.task_id, policy) for item in items}
+    draws = {item.task_id: _draw_place(project_id, item.task_id, policy, known) for item in items}
     queue_scores = [*others, *(item.score for item in items if draws[item.task_id] is None and item.error is None)]
     now = datetime.now(UTC)
     entries = []
@@ -201,13 +203,19 @@ def assign_streams(
                 size=item.size,
                 threshold=item.threshold,
                 score=item.score if draw is None else audit_score(draw, queue_scores),
-                stream=QUEUE if draw is None else AUDIT,
+                stream=KNOWN if item.task_id in known else QUEUE if draw is None else AUDIT,
                 propensity=policy.share,
                 served_at=now,
                 execution=execution,
             )
         )
     return entries
+
+
+def _draw_place(project_id: int, task_id: int, policy: AuditPolicy, known: Collection[int]) -> float | None:
+    """Return the draw of a task that has a place regardless of its score, None for any other."""
+    is_known = task_id in known
+    return draw_number("known answer", project_id, task_id) if is_known else audit_draw(project_id, task_id, policy)
 
 
 def _read(task: StoredTask, config: LabelConfig) -> Task | PayloadError:

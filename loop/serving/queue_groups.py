@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
+from loop.storage.queries import chunked, is_deleted
 from loop.storage.tables import reviews
 from loop.storage.taxonomy_tables import task_groups
 
@@ -29,6 +30,16 @@ class GroupStore:
             query = query.where(reviews.c.annotator == annotator)
         with self._engine.connect() as connection:
             return set(connection.scalars(query))
+
+    def find_known(self, project_id: int, task_ids: Sequence[int]) -> set[int]:
+        """Return those of the tasks that have a known answer: an annotation that is starred and was not deleted."""
+        columns = reviews.c
+        is_gone = is_deleted("annotation", columns.project_id, columns.annotation_id, columns.created_at)
+        is_gone |= is_deleted("task", columns.project_id, columns.task_id, columns.created_at)
+        query = sa.select(columns.task_id).where(columns.project_id == project_id, columns.is_ground_truth, ~is_gone)
+        with self._engine.connect() as connection:
+            chunks = (connection.scalars(query.where(columns.task_id.in_(ids))) for ids in chunked(task_ids))
+            return {task_id for chunk in chunks for task_id in chunk}
 
     def replace(self, project_id: int, groups: Mapping[int, int]) -> None:
         """Replace all groups of a project."""

@@ -15,7 +15,7 @@ from loop.storage.queries import chunked
 from loop.storage.tables import predictions
 from loop.vision.addresses import identify
 
-QUEUE, AUDIT = "queue", "audit"
+QUEUE, AUDIT, KNOWN = "queue", "audit", "known"
 
 
 @dataclass(frozen=True, slots=True)

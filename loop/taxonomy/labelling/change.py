@@ -15,7 +15,7 @@ from loop.label_studio.result_format import write_result
 from loop.label_studio.tasks import StoredPrediction, StoredTask
 from loop.regions import Region
 from loop.serving.predict import Suggestion
-from loop.serving.store import AUDIT, LoggedPrediction
+from loop.serving.store import QUEUE, LoggedPrediction
 from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.room import TaxonomyRoom
 
@@ -60,13 +60,13 @@ def change_prediction(
 
 
 def _renew(entry: LoggedPrediction, suggestion: Suggestion) -> LoggedPrediction:
-    """Return the log entry of a suggestion; the score of an audited task does not depend on its boxes."""
+    """Return the log entry of a suggestion; only the score of a task in the queue depends on its boxes."""
     return replace(
         entry,
         regions=suggestion.shown,
         candidates=suggestion.hidden,
         foreign=suggestion.foreign,
-        score=entry.score if entry.stream == AUDIT else suggestion.score,
+        score=entry.score if entry.stream != QUEUE else suggestion.score,
         served_at=datetime.now(UTC),
         execution=str(uuid.uuid4()),
     )

@@ -1,0 +1,1 @@
+"""Tasks with a known answer, and which of them are shown again."""
