@@ -14,6 +14,7 @@ import yaml
 from loop.errors import PayloadError
 from loop.label_studio.classes import ClassIndex
 from loop.regions import Box, Region
+from loop.yaml_text import load
 
 
 class Note(StrEnum):
@@ -111,10 +112,10 @@ def write_data_file(labels: ClassIndex) -> str:
 def read_data_file(text: str) -> ClassIndex:
     """Read the classes of a `data.yaml` that `write_data_file` wrote, former names too. Raises PayloadError."""
     try:
-        content = yaml.safe_load(text)
+        content: Any = load(text)
         names = tuple(str(name) for _, name in sorted(content["names"].items()))
         former = {str(name): int(class_id) for name, class_id in (content.get("former_names") or {}).items()}
-    except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise PayloadError("data.yaml", "names of classes by id", f"{error}") from error
     return ClassIndex(names, {name: class_id for class_id, name in enumerate(names)} | former)
 

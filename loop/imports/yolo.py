@@ -19,6 +19,7 @@ from loop.imports.foreign import BoxNote, ForeignBox, ForeignDataset, ForeignIma
 from loop.imports.image_folder import ImageFolder
 from loop.regions import Box
 from loop.storage.text_file import read_text
+from loop.yaml_text import load
 
 MOST_OUTSIDE = 1.01  # a coordinate that is larger is no fraction of the image, but perhaps a pixel
 ROUNDING = 1e-6  # a box sticks out of the image by as much where its six digits were rounded
@@ -205,8 +206,8 @@ def _read_data_file(path: Path) -> tuple[dict[int, str], bool] | None:
     """
     where, expected = str(path), "names of the classes: a list, or a mapping of numbers to names"
     try:
-        content = yaml.load(read_text(path, "YAML"), _TextLoader)  # noqa: S506 (it is a safe loader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        content = load(read_text(path, "YAML"), _TextLoader)
+    except ValueError as error:
         raise PayloadError(where, "YAML", str(error)) from error
     if not isinstance(content, Mapping) or "names" not in content:
         return None

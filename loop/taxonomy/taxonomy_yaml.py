@@ -10,6 +10,7 @@ import yaml
 from loop.errors import TaxonomyError
 from loop.storage.storable import is_text
 from loop.taxonomy.taxonomy import Enrichment, Mode, Node, Taxonomy, find_errors, raise_all
+from loop.yaml_text import load
 
 KEYS = ("id", "title", "parent", "labels", "examples", "threshold", "enrichment")
 
@@ -22,13 +23,9 @@ def read(text: str) -> Taxonomy:
     all errors of the file; only one if the YAML itself is wrong.
     """
     try:
-        content = yaml.load(text, _TaxonomyLoader)  # noqa: S506 (it is a safe loader)
-    except RecursionError as error:
-        raise TaxonomyError("taxonomy", "well-formed YAML", "something nested too deeply") from error
-    except (IndexError, KeyError, AttributeError) as error:  # PyYAML's, for `!!bool x` and others
-        raise TaxonomyError("taxonomy", "well-formed YAML", "a tag before a value of another kind") from error
-    except (yaml.YAMLError, ValueError) as error:  # a ValueError is an invalid date
-        raise TaxonomyError("taxonomy", "well-formed YAML", " ".join(str(error).split())) from error
+        content = load(text, _TaxonomyLoader)
+    except ValueError as error:
+        raise TaxonomyError("taxonomy", "well-formed YAML", str(error)) from error
     if content is None:
         return Taxonomy()
     if not isinstance(content, Mapping) or set(content) - {"nodes"}:

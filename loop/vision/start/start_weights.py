@@ -48,16 +48,16 @@ class StartWeights:
 
     def mapping(self) -> dict[str, tuple[str, ...]]:
         """Return the texts for labels of the file of the settings. Raises PayloadError."""
-        import yaml
+        from loop.yaml_text import load
 
         if not self._prompts:
             return {}
         where = f"{PROMPTS} {self._prompts}"
         try:
-            content = yaml.safe_load(Path(self._prompts).expanduser().read_text("utf-8"))
+            content = load(Path(self._prompts).expanduser().read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise PayloadError(where, "a file of UTF-8 text that can be read", str(error)) from error
-        except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError) as error:
+        except ValueError as error:
             raise PayloadError(where, "well-formed YAML, such as `Lorry: truck`", str(error)) from error
         return read_mapping(content, where)
 
