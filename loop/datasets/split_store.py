@@ -163,12 +163,12 @@ def _freeze(
     looks = NearByHash([rows[task_id].look for task_id in ids], twin_bits)
     twins: NearDuplicates = NearByEither(looks, embedded.among(ids)) if embedded else looks
     families = join_families(groups, twins)
-    new = assign(known, ids, project_id=project_id, share=share, labels=families.labels)
+    reviewed = {task.task_id for task in seen}
+    new = assign(known, ids, project_id=project_id, share=share, labels=families.labels, present=reviewed)
     sides = {**known, **new}
     all_leaks = list_leaks(ids, [sides[task_id] for task_id in ids], groups, families, twins)
     between = new.keys() & {leak.train for leak in all_leaks}
     _store(connection, project_id, changed, new, between)
-    reviewed = {task.task_id for task in seen}
     standing = tuple(leak for leak in all_leaks if {leak.held_out, leak.train} <= reviewed - between)
     return Split(sides, standing, (left_out | between) & reviewed)
 

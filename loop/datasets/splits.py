@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -89,13 +89,17 @@ def assign(
     project_id: int,
     share: float,
     labels: Sequence[int] | Ints | None = None,
+    present: Collection[int] | None = None,
 ) -> dict[int, Side]:
     """
     Return the sides of the *task_ids* that have none yet; tasks with equal *labels* are one family, known ones too.
 
+    *present* are the tasks of a dataset, by default all; the others only keep their sides.
+
     A new task joins the side of its family. If its family is on both sides, it joins the training side. A hash of the
-    ids draws the side of a new family. A family larger than the held-out side should be is trained on. If one side
-    would stay empty and there are at least two families, the new family whose size fits that side best moves there.
+    ids draws the side of a new family. A family larger than the held-out side should be is trained on. If one side of
+    the dataset would stay empty and there are at least two families, the new family whose size fits that side best
+    moves there.
     """
     families: dict[int, list[int]] = {}
     for task_id, label in zip(task_ids, range(len(task_ids)) if labels is None else labels, strict=True):
@@ -113,8 +117,10 @@ def assign(
         drawn.append((draw, new))
         is_held_out = draw < share and len(new) <= max(1.0, held_out_size)
         sides |= dict.fromkeys(new, Side.HELD_OUT if is_held_out else Side.TRAIN)
-    for missing in set(Side) - {*known.values(), *sides.values()}:
-        if len(drawn) + bool(known) >= 2:
+    in_dataset = {*known, *task_ids} if present is None else set(present)
+    has_more = len(in_dataset) > sum(len(members) for _, members in drawn)  # than the families that may move
+    for missing in set(Side) - {side for task_id, side in (known | sides).items() if task_id in in_dataset}:
+        if len(drawn) + has_more >= 2:
             size = held_out_size if missing is Side.HELD_OUT else (1 - share) / share * held_out_size
             _, moved = min(drawn, key=lambda family: (abs(len(family[1]) - size), abs(family[0] - share)))
             sides |= dict.fromkeys(moved, missing)

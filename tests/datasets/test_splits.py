@@ -48,6 +48,26 @@ def test_a_new_task_joins_the_side_of_its_family(labels, cut):
     assert all(len(sides_of_family) == 1 for sides_of_family in by_family.values())
 
 
+@pytest.mark.parametrize("kept", [Side.TRAIN, Side.HELD_OUT])
+def test_a_new_task_takes_the_place_of_a_side_whose_tasks_are_not_reviewed_any_more(kept):
+    known = {1: Side.TRAIN, 2: Side.TRAIN, 3: Side.HELD_OUT, 4: Side.HELD_OUT}
+    reviewed = [task for task, side in known.items() if side is kept]
+    for task in range(5, 15):
+        present = [*reviewed, task]
+
+        (new,) = assign(known, [*known, task], project_id=1, share=0.5, present=present).values()
+
+        assert new is not kept
+
+
+def test_a_new_task_alone_goes_where_it_is_drawn_also_where_all_others_are_not_reviewed_any_more():
+    known = {1: Side.TRAIN, 2: Side.HELD_OUT}
+
+    sides = [assign(known, [1, 2, task], project_id=1, share=0.5, present=[task])[task] for task in range(3, 40)]
+
+    assert set(sides) == set(Side)
+
+
 @pytest.mark.parametrize("size", [1, 10])
 def test_the_share_is_held_out(size):
     sides = assign({}, range(5000), project_id=1, share=0.2, labels=[task // size for task in range(5000)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loop.regions import Region
-from loop.serving.queue_order import QueueOrder, box_certainty
+from loop.serving.queue_order import OF_SHOWN, QueueOrder, box_certainty
 
 
 def explain_place(
@@ -24,9 +24,14 @@ def explain_place(
     regions = [*shown, *held_back]
     if not regions:
         return "nothing was detected on it, so nothing tells whether that is right"
-    least = min(regions, key=lambda region: box_certainty(region.score or 0.0, threshold))
+    sure = [region for region in regions if (region.score or 0.0) >= threshold]
+    score_alone = OF_SHOWN.get(order) if sure else None
+    if score_alone:
+        least = min(sure, key=lambda region: score_alone([region.score or 0.0]))
+    else:
+        least = min(regions, key=lambda region: box_certainty(region.score or 0.0, threshold))
     score = least.score or 0.0
-    if score >= threshold:
+    if least in shown:
         return f"its least certain box is {_name(least, score)}{_count_others(shown, least)}"
     if not shown:
         return f"no box is shown, and {_name(least, score)} is held back"

@@ -105,6 +105,40 @@ def test_the_reason_names_the_box_that_decides(logged, why):
     assert why in explain_place(logged.regions, logged.candidates, logged.threshold, is_audit=is_audit)
 
 
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        (QueueOrder.PRODUCT, "its least certain box is held back: Dog 0.24, under the threshold of 0.25"),
+        (QueueOrder.LEAST, "its least certain box is Cat 0.55, of 2 boxes"),
+        (QueueOrder.MEAN, "its least certain box is Cat 0.55, of 2 boxes"),
+        (QueueOrder.MARGIN, "its least certain box is Cat 0.55, of 2 boxes"),
+        (QueueOrder.ENTROPY, "its least certain box is Cat 0.55, of 2 boxes"),
+    ],
+)
+def test_an_order_that_looks_at_shown_boxes_alone_gives_one_of_them_as_the_reason(order, why):
+    shown = [region("a", "Car", score=0.9), region("b", "Cat", score=0.55)]
+
+    assert explain_place(shown, [region("c", "Dog", score=0.24)], 0.25, is_audit=False, order=order) == why
+
+
+@pytest.mark.parametrize("order", [QueueOrder.MARGIN, QueueOrder.ENTROPY])
+def test_by_margin_and_entropy_the_box_nearest_to_a_half_decides(order):
+    shown = [region("a", "Car", score=0.3), region("b", "Cat", score=0.52)]
+
+    why = explain_place(shown, [], 0.25, is_audit=False, order=order)
+
+    assert why == "its least certain box is Cat 0.52, of 2 boxes"
+
+
+def test_a_double_that_decides_is_said_to_be_held_back_and_not_counted_as_shown():
+    shown = [region("a", "Car", score=0.9)]
+    double = replace(region("b", "Van", score=0.5), double_of="a")
+
+    why = explain_place(shown, [double], 0.25, is_audit=False)
+
+    assert why == "its least certain box is held back: Van 0.50, a double"
+
+
 def test_a_hostile_label_stays_text(rooms, predict):
     predict(1, 0.3, region("a", "<script>alert(1)</script>", box(), 0.3))
 
