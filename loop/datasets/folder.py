@@ -177,6 +177,15 @@ def compute_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def list_held_out(data: Path) -> list[Path]:
+    """Return the held-out images of the dataset whose `data.yaml` is *data*. Raises PayloadError where it has none."""
+    folder = data.parent / "images" / Side.HELD_OUT
+    images = sorted(folder.iterdir()) if folder.is_dir() else []
+    if not images:
+        raise PayloadError(str(data), f"images in {folder}, as `loop dataset convert` writes them", "none")
+    return images
+
+
 def label_file(file: str) -> str:
     """The name of the label file of an image file."""
     return f"{file.rsplit('.', 1)[0]}.txt"

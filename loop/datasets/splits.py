@@ -14,6 +14,8 @@ from scipy.sparse.csgraph import connected_components
 
 from loop.draws import draw_number
 
+MOST_NAMED = 5  # tasks in a message
+
 Ints = NDArray[np.int64]
 
 
@@ -95,7 +97,6 @@ def assign(
     Return the sides of the *task_ids* that have none yet; tasks with equal *labels* are one family, known ones too.
 
     *present* are the tasks of a dataset, by default all; the others only keep their sides.
-
     A new task joins the side of its family. If its family is on both sides, it joins the training side. A hash of the
     ids draws the side of a new family. A family larger than the held-out side should be is trained on. If one side of
     the dataset would stay empty and there are at least two families, the new family whose size fits that side best
@@ -117,14 +118,37 @@ def assign(
         drawn.append((draw, new))
         is_held_out = draw < share and len(new) <= max(1.0, held_out_size)
         sides |= dict.fromkeys(new, Side.HELD_OUT if is_held_out else Side.TRAIN)
-    in_dataset = {*known, *task_ids} if present is None else set(present)
-    has_more = len(in_dataset) > sum(len(members) for _, members in drawn)  # than the families that may move
-    for missing in set(Side) - {side for task_id, side in (known | sides).items() if task_id in in_dataset}:
-        if len(drawn) + has_more >= 2:
-            size = held_out_size if missing is Side.HELD_OUT else (1 - share) / share * held_out_size
-            _, moved = min(drawn, key=lambda family: (abs(len(family[1]) - size), abs(family[0] - share)))
-            sides |= dict.fromkeys(moved, missing)
-    return sides
+    every = {**known, **sides}
+    in_dataset = every if present is None else {task_id: every[task_id] for task_id in present if task_id in every}
+    return sides | _fill_empty_side(in_dataset, drawn, share, held_out_size)
+
+
+def _fill_empty_side(
+    in_dataset: Mapping[int, Side], drawn: Sequence[tuple[float, list[int]]], share: float, held_out_size: float
+) -> dict[int, Side]:
+    """Return the side of the new family that moves where a dataset lacks a side; none may where it is all there is."""
+    has_more = len(in_dataset) > sum(len(members) for _, members in drawn)
+    for missing in set(Side) - set(in_dataset.values()) if len(drawn) + has_more >= 2 else ():
+        size = held_out_size if missing is Side.HELD_OUT else (1 - share) / share * held_out_size
+        _, moved = min(drawn, key=lambda family: (abs(len(family[1]) - size), abs(family[0] - share)))
+        return dict.fromkeys(moved, missing)
+    return {}
+
+
+def explain_one_side(sides: Mapping[int, Side], reviewed: Collection[int], group_field: str) -> str:
+    """Say why all *reviewed* tasks are on one of the *sides*, and what to do about it."""
+    taken = {sides[task_id] for task_id in reviewed}
+    others = sorted(task_id for task_id, side in sides.items() if side not in taken)
+    if others:
+        named = ", ".join(map(str, others[:MOST_NAMED])) + (" …" if len(others) > MOST_NAMED else "")
+        return (
+            f"all {len(reviewed)} reviewed tasks are on the side {', '.join(taken)}, and no task of the other side "
+            f"({named}) has a usable review any more: review one of them again, or a task that is not like the others"
+        )
+    return (
+        f"all {len(reviewed)} reviewed tasks belong together (LOOP_GROUP_FIELD={group_field}), so there is "
+        "nothing apart from them to measure on: review tasks of another group, or name another field"
+    )
 
 
 def list_leaks(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from loop.datasets.image_vectors import embed_images
@@ -12,6 +12,7 @@ from loop.datasets.near_duplicates import ImageVectors
 from loop.datasets.room import DatasetsRoom
 from loop.datasets.snapshots import LabelledImage, Reason
 from loop.datasets.split_store import ReviewedTask, Split
+from loop.datasets.splits import explain_one_side
 from loop.datasets.spool import DraftImage, name_address, read_spool
 from loop.datasets.writer import Draft
 from loop.errors import EmptySnapshot, PayloadError
@@ -26,7 +27,6 @@ from loop.vision.image_files import ImageFile
 KNOWN = ".known"  # in the folder of a project's snapshots: the spool of the newest
 LABELLING = "2"  # changes with the way in which labels are made from reviews: older lines are not taken over
 PAGE = 500  # reviews in memory at a time
-MOST_NAMED = 5  # tasks in a message
 
 
 def read_counted(datasets: DatasetsRoom, project_id: int) -> Iterator[tuple[int, CountedReview]]:
@@ -171,24 +171,8 @@ def _freeze(
     share = policy.held_out_share
     split = datasets.splits.freeze(project_id, seen, share=share, twin_bits=policy.twin_bits, embedded=embedded)
     if len({split.sides[image.task_id] for image in seen}) < 2:
-        raise EmptySnapshot(_explain_one_side(split, {image.task_id for image in seen}, policy.group_field))
+        raise EmptySnapshot(explain_one_side(split.sides, {image.task_id for image in seen}, policy.group_field))
     return split
-
-
-def _explain_one_side(split: Split, reviewed: Set[int], group_field: str) -> str:
-    """Say why all *reviewed* tasks are on one side, and what to do about it."""
-    (side,) = {split.sides[task_id] for task_id in reviewed}
-    others = sorted(task_id for task_id, other in split.sides.items() if other is not side)
-    if others:
-        named = ", ".join(map(str, others[:MOST_NAMED])) + (" …" if len(others) > MOST_NAMED else "")
-        return (
-            f"all {len(reviewed)} reviewed tasks are on the side {side}, and no task of the other side ({named}) has a "
-            "usable review any more: review one of them again, or a task that is not like the others"
-        )
-    return (
-        f"all {len(reviewed)} reviewed tasks belong together (LOOP_GROUP_FIELD={group_field}), so there is "
-        "nothing apart from them to measure on: review tasks of another group, or name another field"
-    )
 
 
 def _choose_look(image: DraftImage, known: tuple[str, int | None] | None) -> int | None:

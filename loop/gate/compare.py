@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from loop.datasets.folder import Snapshot
+from loop.datasets.folder import Snapshot, list_held_out
 from loop.datasets.splits import Side
 from loop.errors import PayloadError, UnknownReport, UnknownSnapshot
 from loop.gate.comparison import Comparison, Latency, Mistakes, contrast
@@ -127,7 +127,7 @@ def compare_files(detectors: Detectors, first: Path, second: Path, data: Path, t
 
     Raises ImageUnreadable, PayloadError, WeightsRefused.
     """
-    evaluator, images = Evaluator(detectors), sorted((data.parent / "images" / "held_out").iterdir())
+    evaluator, images = Evaluator(detectors), list_held_out(data)
     before, after = (evaluator.evaluate(weights, data) for weights in (first, second))
     times = Latency(*detectors.latencies(((first, AS_TRAINED), (second, AS_TRAINED)), images))
     comparison = contrast(before, after, threshold=threshold, latency=times)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loop.datasets.folder import list_held_out
 from loop.datasets.yolo_format import read_data_file, read_lines
 from loop.gate.average_precision import add_metrics
 from loop.gate.evaluation import IOUS, Evaluation, Metrics, PredictedBoxes, TrueBoxes
@@ -34,7 +35,7 @@ def evaluate(detector: Detector, data: Path, label_map: LabelMap | None = None) 
     classes = read_data_file(data.read_text())
     meant = label_map(detector.class_names) if label_map else {}
     class_ids = _map_classes(detector.class_names, classes.ids, meant)
-    paths = sorted((data.parent / "images" / "held_out").iterdir())
+    paths = list_held_out(data)
     labels, detections = [], []
     for path in paths:
         labels.append(_read_labels(data.parent / "labels" / "held_out" / f"{path.stem}.txt", classes.names))

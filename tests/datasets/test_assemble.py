@@ -20,7 +20,7 @@ from loop.datasets.survey import read_group
 from loop.errors import EmptySnapshot, PayloadError
 from loop.training.retrain import retrain
 from loop.wiring import build
-from tests.builders import CONFIG, NOON, picture, region
+from tests.builders import CONFIG, picture, region
 from tests.datasets.builders import replace_home, side_of
 
 
@@ -150,24 +150,6 @@ def test_a_project_whose_tasks_are_all_of_one_group_is_told_so(rooms, reviewed):
 
     reviewed(11, day="Tuesday")
     assert side_of(assemble(rooms.datasets, 1), 11) is not side_of(assemble(rooms.datasets, 1), 1)
-
-
-def test_a_side_that_lost_its_reviews_is_named_and_the_next_review_takes_its_place(rooms, reviewed):
-    for task in range(1, 5):
-        reviewed(task)
-    before = {one.task: (one.annotation, one.side) for one in assemble(rooms.datasets, 1).items()}
-    held_out = {task: annotation for task, (annotation, side) in before.items() if side is Side.HELD_OUT}
-    rooms.reviews.store.delete(1, "annotation", dict.fromkeys(held_out.values(), NOON))
-
-    with pytest.raises(EmptySnapshot) as error:
-        assemble(rooms.datasets, 1)
-    for task in range(11, 13):
-        reviewed(task)
-    after = assemble(rooms.datasets, 1)
-
-    assert f"no task of the other side ({', '.join(map(str, sorted(held_out)))})" in str(error.value)
-    assert {one.side for one in after.items()} == set(Side)
-    assert all(before[one.task] == (one.annotation, one.side) for one in after.items() if one.task in before)
 
 
 def test_a_near_twin_joins_the_side_of_the_task_it_is_like(rooms, reviewed, server):

@@ -9,9 +9,10 @@ from loop.cli.tree import app
 from loop.datasets.assemble import assemble, find_leaks
 from loop.datasets.snapshots import Reason
 from loop.datasets.splits import Leak, Side
-from loop.errors import LeakedSplit
+from loop.errors import EmptySnapshot, LeakedSplit
 from loop.training.retrain import retrain
 from loop.training.store import TrainingState
+from tests.builders import NOON
 from tests.datasets.builders import sides, with_policy
 
 
@@ -91,3 +92,21 @@ def test_the_command_shows_leaks_leaves_them_out_and_puts_them_back(rooms, revie
     assert "put back: 1" in loop(settings, "leaks", "--put-back").stdout
     with pytest.raises(LeakedSplit):
         assemble(rooms.datasets, 1)
+
+
+def test_a_side_that_lost_its_reviews_is_named_and_the_next_review_takes_its_place(rooms, reviewed):
+    for task in range(1, 5):
+        reviewed(task)
+    before = {one.task: (one.annotation, one.side) for one in assemble(rooms.datasets, 1).items()}
+    held_out = {task: annotation for task, (annotation, side) in before.items() if side is Side.HELD_OUT}
+    rooms.reviews.store.delete(1, "annotation", dict.fromkeys(held_out.values(), NOON))
+
+    with pytest.raises(EmptySnapshot) as error:
+        assemble(rooms.datasets, 1)
+    for task in range(11, 13):
+        reviewed(task)
+    after = assemble(rooms.datasets, 1)
+
+    assert f"no task of the other side ({', '.join(map(str, sorted(held_out)))})" in str(error.value)
+    assert {one.side for one in after.items()} == set(Side)
+    assert all(before[one.task] == (one.annotation, one.side) for one in after.items() if one.task in before)

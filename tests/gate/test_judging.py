@@ -8,6 +8,8 @@ import pytest
 from rich.console import Console
 
 from loop.cli import screen
+from loop.errors import PayloadError
+from loop.gate.compare import compare_files
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.gate.rule import GateOutcome
 from loop.installation.status import status
@@ -132,3 +134,14 @@ def test_what_the_champion_was_first_measured_on_is_reported_apart(judged, rooms
     report = json.loads(rooms.gate.reports.find(1, training.version)[1].read_text())
     assert report["measured_before_the_champion_was_made"]["images"] == 7
     assert report["measured_since"]["images"] == 5
+
+
+def test_a_dataset_without_held_out_images_is_refused_before_anything_is_measured(tmp_path):
+    data = tmp_path / "data.yaml"
+    data.write_text("names: [Car]\nval: images/val\n")
+    (tmp_path / "images" / "val").mkdir(parents=True)
+
+    for _ in range(2):
+        with pytest.raises(PayloadError, match=r"expected images in .*held_out, as `loop dataset convert` writes them"):
+            compare_files(None, tmp_path / "a.pt", tmp_path / "b.pt", data, 0.25)
+        (tmp_path / "images" / "held_out").mkdir(exist_ok=True)
