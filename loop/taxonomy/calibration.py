@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.taxonomy.taxonomy import Taxonomy
-from loop.taxonomy.voting import MatchPolicy, Neighbours, Places, Scores, membership, node_scores
+from loop.taxonomy.voting import MISSING, NOBODY, MatchPolicy, Neighbours, Places, Scores, membership, node_scores
 
 
 class Basis(StrEnum):
@@ -117,14 +117,15 @@ def _calibrate_node(
 
 def without_group(neighbours: Neighbours, own: NDArray[np.str_], groups: NDArray[np.str_], k: int) -> Neighbours:
     """
-    Keep the *k* nearest neighbours outside a query's own group; NOBODY fills missing places.
+    Keep the *k* nearest neighbours outside a query's own group; MISSING with NOBODY fills missing places.
 
     *own* (queries) and *groups* (queries, neighbours) name groups of the same object: the id of a reference leaves out
     itself only, its task leaves out the other boxes of its image too.
     """
-    nodes = np.where(groups == own[:, None], -1, neighbours.nodes)
-    order = np.argsort(np.where(nodes >= 0, -neighbours.scores, np.inf), axis=1, kind="stable")[:, :k]
-    return Neighbours(*(np.take_along_axis(array, order, 1) for array in (neighbours.ids, neighbours.scores, nodes)))
+    is_own = groups == own[:, None]
+    ids, nodes = np.where(is_own, MISSING, neighbours.ids), np.where(is_own, NOBODY, neighbours.nodes)
+    order = np.argsort(np.where(ids != MISSING, -neighbours.scores, np.inf), axis=1, kind="stable")[:, :k]
+    return Neighbours(*(np.take_along_axis(array, order, 1) for array in (ids, neighbours.scores, nodes)))
 
 
 def _collect_samples(

@@ -17,7 +17,7 @@ from loop.taxonomy.publish import publish, publish_views
 from loop.taxonomy.recorded_matches import find_task_matches
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Taxonomy
-from loop.taxonomy.voting import NOBODY, Match, Neighbours, find_places, vote
+from loop.taxonomy.voting import MISSING, NOBODY, Match, Neighbours, find_places, vote
 from loop.vision.embedding import Space, Vectors
 
 NEAREST = 10  # references that vote
@@ -106,9 +106,9 @@ def show_matches(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, 
 
 
 def stack_neighbours(taxonomy: Taxonomy, hits: Sequence[Sequence[Neighbour]], k: int = NEAREST) -> Neighbours:
-    """Return the hits of a search as arrays (queries, k); NOBODY fills missing places."""
+    """Return the hits of a search as arrays (queries, k); MISSING with NOBODY fills missing places."""
     width = max(k, max(map(len, hits), default=0))
-    ids = np.full((len(hits), width), "", dtype=object)
+    ids = np.full((len(hits), width), MISSING, dtype=object)
     scores = np.zeros((len(hits), width), np.float32)
     labels = np.full((len(hits), width), "", dtype=object)
     for row, nearest in enumerate(hits):

@@ -12,6 +12,7 @@ from loop.errors import PayloadError
 from loop.taxonomy.taxonomy import Node, Taxonomy
 
 NOBODY = -1  # the node of a missing neighbour, or of a label without a node
+MISSING = ""  # the id of a missing neighbour
 CHUNK = 4096  # queries per batch
 
 Scores = NDArray[np.float32]
@@ -32,7 +33,7 @@ class Neighbours:
     """
     The nearest references of each query: *ids* and *scores* (queries, k), *nodes* (queries, k) as places in the tree.
 
-    Scores are cosine similarities, in any order. A missing neighbour has the node NOBODY.
+    Scores are cosine similarities, in any order. A missing neighbour has the id MISSING and the node NOBODY.
     """
 
     ids: NDArray[np.str_]
@@ -97,18 +98,19 @@ def node_scores(taxonomy: Taxonomy, neighbours: Neighbours, policy: MatchPolicy)
 
     The score of a node is the square root of its share of the votes, including its descendants, times the mean
     similarity of its nearest supporters; it is at least the score of each child. A vote weighs
-    exp(similarity / temperature).
+    exp(similarity / temperature). A neighbour whose label has no node votes too, for no node.
     """
     member = membership(taxonomy)
     queries, _ = neighbours.scores.shape
     scores = np.zeros((queries, len(taxonomy.nodes)), np.float32)
-    is_known = neighbours.nodes >= 0
-    if not is_known.any() or not taxonomy.nodes:
+    is_there = neighbours.ids != MISSING
+    if not (neighbours.nodes >= 0).any() or not taxonomy.nodes:
         return scores
-    order = np.argsort(np.where(is_known, -neighbours.scores, np.inf), axis=1, kind="stable")
-    similarity = np.take_along_axis(np.where(is_known, neighbours.scores, 0.0), order, 1).clip(0.0, 1.0)
+    order = np.argsort(np.where(is_there, -neighbours.scores, np.inf), axis=1, kind="stable")
+    similarity = np.take_along_axis(np.where(is_there, neighbours.scores, 0.0), order, 1).clip(0.0, 1.0)
     nodes = np.take_along_axis(neighbours.nodes, order, 1)
-    weights = np.where(nodes >= 0, np.exp((similarity - similarity[:, :1]) / policy.temperature), 0.0)
+    has_vote = np.take_along_axis(is_there, order, 1)
+    weights = np.where(has_vote, np.exp((similarity - similarity[:, :1]) / policy.temperature), 0.0)
     total = weights.sum(axis=1)
     for place in range(len(taxonomy.nodes)):
         is_member = np.append(member[:, place], False)[nodes]  # NOBODY is -1, the last

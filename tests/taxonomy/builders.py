@@ -98,7 +98,9 @@ def near(*queries):
     k = max(map(len, queries))
     padded = [[*query, *[(None, 0.0)] * (k - len(query))] for query in queries]
     return Neighbours(
-        np.array([[f"{node}-{place}" for place, (node, _) in enumerate(query)] for query in padded]),
+        np.array(
+            [["" if node is None else f"{node}-{place}" for place, (node, _) in enumerate(query)] for query in padded]
+        ),
         np.array([[score for _, score in query] for query in padded], np.float32),
         np.array([[PLACES.get(node, NOBODY) for node, _ in query] for query in padded], np.intp),
     )

@@ -72,6 +72,25 @@ def test_references_of_no_node_and_threshold_zero_make_no_match():
     assert (match.node, match.votes) == (None, ())
 
 
+def test_what_looks_like_references_of_no_node_is_unknown_beside_one_that_is_farther():
+    others = [("elsewhere", 0.95)] * 9
+
+    unlike, like = vote(FAUNA, near([*others, ("tool", 0.5)], [("elsewhere", 0.5), ("tool", 0.95)]))
+
+    assert unlike.node is None
+    assert unlike.score < 0.1
+    assert like.node == "tool"
+    assert [ballot.reference for ballot in like.votes] == ["tool-1"]
+
+
+def test_references_of_the_own_group_do_not_vote_for_no_node_either():
+    neighbours = near([("bird", 0.9), ("tool", 0.7)])
+
+    voters = without_group(neighbours, np.array(["a"]), np.array([["a", "b"]]), k=2)
+
+    assert vote(FAUNA, voters)[0] == Match("tool", pytest.approx(0.7), (Vote("tool-1", pytest.approx(0.7)),))
+
+
 def test_labels_of_no_node_have_no_place():
     assert find_places(FAUNA, ["Tool", "Bird", "Car"]).tolist() == [PLACES["tool"], PLACES["bird"], NOBODY]
 
