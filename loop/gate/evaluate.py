@@ -14,6 +14,7 @@ from loop.datasets.yolo_format import read_data_file, read_lines
 from loop.gate.average_precision import add_metrics
 from loop.gate.evaluation import IOUS, Evaluation, Metrics, PredictedBoxes, TrueBoxes
 from loop.gate.true_positives import mark_hits
+from loop.regions import Box, find_doubles
 from loop.vision.image_files import read_prepared
 
 if TYPE_CHECKING:
@@ -30,19 +31,21 @@ def evaluate(detector: Detector, data: Path, label_map: LabelMap | None = None) 
     The detector may know other classes, in another order. Classes are matched to the dataset's by exact name, then by
     *label_map*, which returns the labels that classes mean, then by name without case.
     Detections of any other class are left out, which makes versions with different class lists comparable. A box
-    counts for every class it may have. Raises ImageUnreadable, PayloadError.
+    counts for every class it may have, and once where several of the detector's classes are one of the dataset's.
+    Raises ImageUnreadable, PayloadError.
     """
     classes = read_data_file(data.read_text())
     meant = label_map(detector.class_names) if label_map else {}
     class_ids = _map_classes(detector.class_names, classes.ids, meant)
+    joined = _list_joined(class_ids)
     paths = list_held_out(data)
     labels, detections = [], []
     for path in paths:
         labels.append(_read_labels(data.parent / "labels" / "held_out" / f"{path.stem}.txt", classes.names))
         prediction = detector.look(read_prepared(path), FLOOR, is_multi_label=True)
         class_id = class_ids[prediction.class_id]
-        is_known = class_id >= 0
-        detections.append((class_id[is_known], prediction.box[is_known], prediction.confidence[is_known]))
+        chosen = (class_id >= 0) & ~_find_repeated(class_id, prediction.box, prediction.confidence, joined)
+        detections.append((class_id[chosen], prediction.box[chosen], prediction.confidence[chosen]))
     names = tuple(path.stem for path in paths)
     return add_metrics(mark_hits(_join_images(classes.names, names, labels, detections)))
 
@@ -52,6 +55,25 @@ def _map_classes(class_names: Sequence[str], ids: Mapping[str, int], meant: Mapp
     folded = {name.casefold(): class_id for name, class_id in ids.items()}
     others = [ids.get(meant.get(name, name), folded.get(name.casefold(), -1)) for name in class_names]
     return np.array([ids.get(name, other) for name, other in zip(class_names, others, strict=True)], np.int32)
+
+
+def _list_joined(class_ids: NDArray[np.int32]) -> list[int]:
+    """The dataset's classes that several of the detector's classes are."""
+    ids, counts = np.unique(class_ids[class_ids >= 0], return_counts=True)
+    return [int(class_id) for class_id in ids[counts > 1]]
+
+
+def _find_repeated(
+    class_id: NDArray[np.int32], box: NDArray[Any], confidence: NDArray[Any], joined: Sequence[int]
+) -> NDArray[np.bool_]:
+    """Tell of each detection of a *joined* class whether a surer one shows its object; a detector keeps one of each."""
+    is_repeated = np.zeros(len(class_id), np.bool_)
+    for each in joined:
+        members = np.flatnonzero(class_id == each)
+        ranked = members[np.argsort(-confidence[members], kind="stable")]
+        doubles = find_doubles([Box(*map(float, sides)) for sides in box[ranked]], [""] * len(ranked))
+        is_repeated[ranked] = [double is not None for double in doubles]
+    return is_repeated
 
 
 def _read_labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], list[list[float]]]:

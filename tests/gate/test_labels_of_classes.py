@@ -42,6 +42,31 @@ def test_a_class_is_measured_as_the_label_that_it_means(rooms, tmp_path):
     assert known.metrics.map50_95 > 0.9
 
 
+class UnsureDetector(LorryDetector):
+    """Finds what is on every image twice, as a lorry and as a truck, each image less sure than the one before."""
+
+    class_names = ("lorry", "truck")
+    images = 0
+
+    def look(self, image, floor, *, is_multi_label=False):
+        self.images += 1
+        box, sure = region().box, 0.9 - 0.05 * self.images
+        return RawDetections(
+            np.array([[box.x0, box.y0, box.x1, box.y1]] * 2), np.array([0, 1]), np.array([sure, sure - 0.01])
+        )
+
+
+def test_a_box_that_several_classes_of_one_label_have_is_measured_once(rooms, tmp_path):
+    snapshot = write_snapshot(rooms, tmp_path, 12)
+
+    once = evaluate(UnsureDetector(), snapshot.data, lambda names: {"lorry": "Car"})
+    both = evaluate(UnsureDetector(), snapshot.data, lambda names: dict.fromkeys(names, "Car"))
+
+    assert both.metrics == once.metrics
+    assert both.metrics.map50_95 > 0.9
+    assert len(both.detections.image) == len(both.images)
+
+
 def test_the_gate_measures_the_champion_by_the_label_config(rooms, tmp_path):
     snapshot = write_snapshot(rooms, tmp_path, 12)
     meant = CONFIG.replace('<Label value="Car"', '<Label value="Car" predicted_values="lorry"')
