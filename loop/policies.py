@@ -71,6 +71,7 @@ def dataset_policy(settings: Settings) -> DatasetPolicy:
         twin_cosine=settings.twin_cosine,
         selection=SelectionPolicy(settings.replay_share, settings.background_share),
         tiles=TilePolicy(settings.tile, settings.tile_overlap),
+        trains_on_accepted=settings.train_on_accepted,
     )
 
 

@@ -94,6 +94,9 @@ class Settings(EnvironmentSettings):
     replay_share: float = Field(
         1.0, ge=0, le=1, description="share of the champion's training tasks that are trained on again"
     )
+    train_on_accepted: bool = Field(
+        False, description="also train on tasks that `loop accept` accepted; they are never held out"
+    )
     gate_confidence: float = Field(
         0.95, gt=0, lt=1, description="confidence, required to serve, that a candidate is better"
     )

@@ -110,7 +110,7 @@ GROUPS = {
     ),
     "Datasets": (
         *("held_out_share", "group_field", "twin_bits", "twin_cosine", "background_share", "replay_share"),
-        *("tile", "tile_overlap"),
+        *("tile", "tile_overlap", "train_on_accepted"),
     ),
     "The gate": ("gate_confidence", "gate_class_drop", "gate_latency_ratio", "gate_images", "gate_boxes"),
     "Predictions and the queue": (

@@ -73,6 +73,7 @@ TOP = {  # by what a person wants to do: commands, each with its file in loop/cl
         ),
         "dataset": ("datasets", "YOLO datasets."),
         "annotations": ("reviews", "Reviews in bulk."),
+        "accept": ("data.accept", "Accept the open tasks that are sure, with a bound on their wrong boxes."),
         "crops": ("look.boxes", "Boxes of a project as the dashboard shows them."),
         "suspects": ("look.boxes", "Look for reviewed boxes that may be wrong, and list them."),
         "disagreements": (

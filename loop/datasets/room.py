@@ -22,7 +22,7 @@ class DatasetPolicy:
 
     *group_field*: the field of a task's data that names its group. *twin_bits* and *twin_cosine*: how alike two images
     are that count as near-duplicates. *tiles*: whether images are trained on tile by tile, unless a project says
-    otherwise.
+    otherwise. *trains_on_accepted*: whether tasks that were accepted without a review are trained on.
     """
 
     held_out_share: float
@@ -31,6 +31,7 @@ class DatasetPolicy:
     twin_cosine: float
     selection: SelectionPolicy
     tiles: TilePolicy = field(default_factory=TilePolicy)
+    trains_on_accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,9 +72,12 @@ class SplitStore:
         share: float,
         twin_bits: int,
         embedded: ImageVectors | None = None,
+        to_train: frozenset[int] = frozenset(),
     ) -> Split:
         """
         Assign a permanent side to each task that has none, and store the group and look of every task.
+
+        Tasks *to_train* are never held out: one that is like a held-out task is left out, and gets no side.
 
         A new task that belongs to both sides, because it is like tasks of each, is left out of training.
 
@@ -84,7 +87,7 @@ class SplitStore:
         for attempt in range(TRIES):
             try:
                 with self._engine.begin() as connection:
-                    return _freeze(connection, project_id, seen, share, twin_bits, embedded)
+                    return _freeze(connection, project_id, seen, share, twin_bits, embedded, to_train)
             except sa.exc.IntegrityError:
                 if attempt == TRIES - 1:
                     raise
@@ -140,9 +143,10 @@ def _freeze(
     share: float,
     twin_bits: int,
     embedded: ImageVectors | None,
+    to_train: frozenset[int],
 ) -> Split:
     from loop.datasets.near_duplicates import NearByEither, NearByHash
-    from loop.datasets.splits import Side, assign, join_families, list_leaks
+    from loop.datasets.splits import Side, assign_all, join_families, list_leaks
 
     query = sa.select(splits).where(splits.c.project_id == project_id)
     rows = {
@@ -150,8 +154,7 @@ def _freeze(
         for row in connection.execute(query)
     }
     known = {task_id: row.side for task_id, row in rows.items() if row.side}
-    left_out = frozenset(task_id for task_id, row in rows.items() if row.is_left_out)
-    changed = []
+    left_out, changed = frozenset(task_id for task_id, row in rows.items() if row.is_left_out), []
     for task in seen:
         row = rows.setdefault(task.task_id, _SplitRow(None, None, None, None))
         group = None if task.group is None else fit(task.group)  # as those that are stored
@@ -160,14 +163,16 @@ def _freeze(
             changed.append(task)
     ids = sorted(task_id for task_id in rows if task_id not in left_out)
     groups = [rows[task_id].group for task_id in ids]
-    looks = NearByHash([rows[task_id].look for task_id in ids], twin_bits)
-    twins: NearDuplicates = NearByEither(looks, embedded.among(ids)) if embedded else looks
+    twins: NearDuplicates = NearByHash([rows[task_id].look for task_id in ids], twin_bits)
+    twins = NearByEither(twins, embedded.among(ids)) if embedded else twins
     families = join_families(groups, twins)
+    labels = dict(zip(ids, families.labels.tolist(), strict=True))
     reviewed = {task.task_id for task in seen}
-    new = assign(known, ids, project_id=project_id, share=share, labels=families.labels, present=reviewed)
-    sides = {**known, **new}
+    new = assign_all(known, labels, to_train, project_id=project_id, share=share, present=reviewed)
+    kept_out = {*ids} - known.keys() - new.keys()
+    sides = {**known, **new, **dict.fromkeys(kept_out, Side.TRAIN)}
     all_leaks = list_leaks(ids, [sides[task_id] for task_id in ids], groups, families, twins)
-    between = new.keys() & {leak.train for leak in all_leaks}
+    between = (new.keys() & {leak.train for leak in all_leaks}) | kept_out
     _store(connection, project_id, changed, new, between)
     standing = tuple(leak for leak in all_leaks if {leak.held_out, leak.train} <= reviewed - between)
     return Split(sides, standing, (left_out | between) & reviewed)

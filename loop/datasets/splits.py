@@ -151,6 +151,29 @@ def explain_one_side(sides: Mapping[int, Side], reviewed: Collection[int], group
     )
 
 
+def assign_all(
+    known: Mapping[int, Side],
+    labels: Mapping[int, int],
+    to_train: Collection[int],
+    *,
+    project_id: int,
+    share: float,
+    present: Collection[int],
+) -> dict[int, Side]:
+    """
+    Return the sides of the tasks that have none yet; *labels* names the family of each task, *present* is as above.
+
+    Tasks *to_train* are never held out: one whose family is held out gets no side.
+    """
+    drawn = [task_id for task_id in labels if task_id in known or task_id not in to_train]
+    families = [labels[task_id] for task_id in drawn]
+    new = assign(known, drawn, project_id=project_id, share=share, labels=families, present=present)
+    sides = {**known, **new}
+    held_out = {labels[task_id] for task_id, side in sides.items() if side is Side.HELD_OUT and task_id in labels}
+    trained = (task_id for task_id, label in labels.items() if task_id not in sides and label not in held_out)
+    return new | dict.fromkeys(trained, Side.TRAIN)
+
+
 def list_leaks(
     task_ids: Sequence[int],
     sides: Sequence[Side],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from loop.datasets.image_vectors import embed_images
@@ -17,6 +17,7 @@ from loop.datasets.spool import DraftImage, name_address, read_spool
 from loop.datasets.writer import Draft
 from loop.errors import EmptySnapshot, PayloadError
 from loop.label_studio.classes import ClassIndex
+from loop.regions import write_regions
 from loop.reviews.review_store import CountedReview
 from loop.reviews.standing import TASK
 from loop.storage.queries import chunked
@@ -52,6 +53,8 @@ def survey(
     looks = datasets.splits.read_looks(project_id)
     rules = _name_rules(datasets, project_id, labels)
     marks = {task_id: rules + mark for task_id, mark in datasets.reviews.store.read_marks(project_id).items()}
+    accepted = _read_accepted(datasets, project_id, marks)
+    marks |= {task_id: rules + _mark_accepted(each) for task_id, each in accepted.items()}
     files, unchanged = _take_over(datasets, project_id, draft, marks, looks)
 
     def find(item: LabelledImage) -> ImageFile:
@@ -63,7 +66,7 @@ def survey(
         files[item.task_id] = str(file.path)
         return file
 
-    draft.add(_read_images(datasets, project_id, draft, marks, check), labels, find)
+    draft.add(_read_images(datasets, project_id, draft, marks, accepted, check), labels, find)
     draft.added.sort(key=lambda image: image.task_id)
     _check_count(draft, len(marks))
     seen = [
@@ -74,7 +77,20 @@ def survey(
         without_group = sum(image.group is None for image in seen)
         draft.report.notes[f"tasks without a {field}, grouped by their look alone"] += without_group
     embedded = _embed(datasets, project_id, draft, seen, files, check)
-    return _freeze(datasets, project_id, seen, embedded)
+    return _freeze(datasets, project_id, seen, embedded, accepted)
+
+
+def _read_accepted(datasets: DatasetsRoom, project_id: int, reviewed: Collection[int]) -> dict[int, CountedReview]:
+    """Return what is accepted of the tasks without a review, if it is trained on."""
+    if not datasets.policy.trains_on_accepted:
+        return {}
+    accepted = datasets.reviews.accepted.read_trainable(project_id)
+    return {task_id: each for task_id, each in accepted.items() if task_id not in reviewed}
+
+
+def _mark_accepted(counted: CountedReview) -> str:
+    text = json.dumps([counted.review.id, str(counted.review.updated_at), write_regions(counted.review.regions)])
+    return hashlib.sha256(f"accepted {text} {json.dumps(dict(counted.data))}".encode()).hexdigest()[:32]
 
 
 def _name_rules(datasets: DatasetsRoom, project_id: int, labels: ClassIndex) -> str:
@@ -114,14 +130,21 @@ def _take_over(
 
 
 def _read_images(
-    datasets: DatasetsRoom, project_id: int, draft: Draft, marks: Mapping[int, str], check: Callable[[], None]
+    datasets: DatasetsRoom,
+    project_id: int,
+    draft: Draft,
+    marks: Mapping[int, str],
+    accepted: Mapping[int, CountedReview],
+    check: Callable[[], None],
 ) -> Iterator[LabelledImage]:
     """Yield the images of the tasks with *marks* that the draft does not have yet; report those without an address."""
     field, group_field = datasets.studio.projects.get(project_id).config().image_key, datasets.policy.group_field
     added = {image.task_id for image in draft.added}
     for page in chunked((task_id for task_id in marks if task_id not in added), PAGE):
         check()
-        for task_id, latest in datasets.reviews.store.latest(project_id, page).items():
+        found = datasets.reviews.store.latest(project_id, page)
+        found |= {task_id: accepted[task_id] for task_id in page if task_id in accepted}
+        for task_id, latest in found.items():
             review, image = latest.review, latest.image(field) or ""
             if not image:
                 missing = PayloadError(f"data.{field}", "the address of an image", latest.data.get(field))
@@ -165,11 +188,17 @@ def _embed(
 
 
 def _freeze(
-    datasets: DatasetsRoom, project_id: int, seen: Sequence[ReviewedTask], embedded: ImageVectors | None
+    datasets: DatasetsRoom,
+    project_id: int,
+    seen: Sequence[ReviewedTask],
+    embedded: ImageVectors | None,
+    accepted: Collection[int],
 ) -> Split:
     policy = datasets.policy
-    share = policy.held_out_share
-    split = datasets.splits.freeze(project_id, seen, share=share, twin_bits=policy.twin_bits, embedded=embedded)
+    share, bits = policy.held_out_share, policy.twin_bits
+    split = datasets.splits.freeze(
+        project_id, seen, share=share, twin_bits=bits, embedded=embedded, to_train=frozenset(accepted)
+    )
     if len({split.sides[image.task_id] for image in seen}) < 2:
         raise EmptySnapshot(explain_one_side(split.sides, {image.task_id for image in seen}, policy.group_field))
     return split

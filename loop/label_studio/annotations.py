@@ -46,7 +46,7 @@ class Annotation:
 
     @property
     def import_id(self) -> object:
-        """Its id before it was imported, or IMPORT_MARK."""
+        """Its id before it was imported, IMPORT_MARK or ACCEPT_MARK."""
         return self._fields.get("import_id")
 
     @property
@@ -94,6 +94,7 @@ class AnnotationChanges(TypedDict, total=False):
     lead_time: float | None
     is_skipped: bool
     import_id: int
+    annotator: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class RawRectangle:
 
 def write_annotation(fields: AnnotationChanges) -> dict[str, Any]:
     """Write fields of an annotation as the API takes them."""
-    return {"was_cancelled" if name == "is_skipped" else name: value for name, value in fields.items()}
+    names = {"is_skipped": "was_cancelled", "annotator": "completed_by"}
+    return {names.get(name, name): value for name, value in fields.items()}
 
 
 def read_origins(result: object) -> dict[str, str]:

@@ -82,6 +82,13 @@ class Connection:
         answer = self._ask("GET", "api/version", request_options=ONCE)
         return str((answer.get("label-studio-os-package") or {}).get("version") or answer.get("release") or "unknown")
 
+    def ensure_user(self, email: str, first_name: str) -> int:
+        """Return the id of the user with an address, who is made if there is none. Raises Refused where we may not."""
+        users: Any = self._ask("GET", "api/users/", request_options=ONCE)
+        known = next((user for user in users if user.get("email") == email), None)
+        fields = {"email": email, "username": email, "first_name": first_name}
+        return int((known or self._ask("POST", "api/users/", json=fields, request_options=ONCE))["id"])
+
     def serves_local_files(self) -> bool:
         """Whether it serves files of its machine: asked for a missing file, it names the setting if it does not."""
         try:

@@ -31,6 +31,7 @@ ANNOTATION_FIELDS = {  # the fields of an annotation that are read; None stands 
     "result": RESULT_FIELDS,
 }
 IMPORT_MARK = -1_819_242_352  # `import_id` of annotations that `loop import` made: exports have none below 1
+ACCEPT_MARK = -1_819_242_353  # `import_id` of annotations that `loop accept` made
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -61,7 +62,7 @@ class Review:
     lead_time: float | None = None  # seconds
     is_skipped: bool = False
     is_ground_truth: bool = False
-    is_unseen: bool = False  # made from a prediction by a bulk action: nobody looked at it
+    is_unseen: bool = False  # made from a prediction by a bulk action or `loop accept`: nobody looked at it
     is_imported: bool = False  # made by `loop import`: nobody saw a prediction with it
     parent_prediction: int | None = None
     unread: tuple[Unread, ...] = ()
@@ -180,11 +181,13 @@ def project_of(body: Json) -> int:
 
 def _is_unseen(json: Json) -> bool:
     """
-    Tell whether Label Studio's bulk action “create annotations from predictions” made this annotation.
+    Tell whether `loop accept` or Label Studio's bulk action “create annotations from predictions” made this annotation.
 
-    The action only sets the parent prediction. The editor also sends the lead time and the origin of each region.
+    The action only sets the parent prediction, which Label Studio takes away with the prediction; ours has a mark. The
+    editor also sends the lead time and the origin of each region.
     """
-    made_of_prediction = json.get("parent_prediction") is not None and json.get("lead_time") is None
+    is_of_prediction = json.get("parent_prediction") is not None or json.get("import_id") == ACCEPT_MARK
+    made_of_prediction = is_of_prediction and json.get("lead_time") is None
     result = json.get("result")
     regions = result if isinstance(result, Sequence) else ()
     return made_of_prediction and not any(isinstance(region, Mapping) and region.get("origin") for region in regions)

@@ -121,6 +121,11 @@ class StoredTask:
         return any((*counts, fields.get("draft_exists", True), fields.get("annotations"), fields.get("drafts")))
 
     @property
+    def has_draft(self) -> bool:
+        """Whether somebody has a draft of it, as far as it tells."""
+        return bool(self._fields.get("drafts"))
+
+    @property
     def is_annotated(self) -> bool:
         """
         Whether it has an annotation or a skip; an outline tells it as well, and a task that tells nothing counts.

@@ -13,6 +13,7 @@ from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
 from loop.registry.room import RegistryRoom
+from loop.reviews.accepted.store import AcceptedStore
 from loop.reviews.event_file import connect_events
 from loop.reviews.event_store import EventStore
 from loop.reviews.label_uses import LabelUses
@@ -43,6 +44,7 @@ class ReviewsRoom:
     refusals: RefusalStore
     label_uses: LabelUses
     facts: ReviewFacts
+    accepted: AcceptedStore
 
     def reading_config(self, project_id: int) -> LabelConfig:
         """
@@ -69,4 +71,5 @@ def open_stores(engine: Engine, spool: Path) -> dict[str, Any]:
         "refusals": RefusalStore(engine, apart),
         "label_uses": LabelUses(engine),
         "facts": ReviewFacts(engine),
+        "accepted": AcceptedStore(engine),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,14 +13,24 @@ from loop.regions import write_region
 from loop.reviews.operation_store import OperationState
 from loop.reviews.standing import is_standing
 from loop.reviews.verdict_query import Cursor, ReviewSource, VerdictFilter, VerdictRecord
-from loop.reviews.verdicts import Verdict
-from loop.serving.store import LoggedPrediction
+from loop.reviews.verdicts import Decision, Verdict
+from loop.serving.store import AUDIT, LoggedPrediction
 from loop.storage.exchange_tables import operations
 from loop.storage.queries import begin_alone, chunked
 from loop.storage.tables import reviews, verdicts
 
 PAGE = 500
 IN_ORDER = (verdicts.c.reviewed_at, verdicts.c.task_id, verdicts.c.version, verdicts.c.position)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedAudit:
+    """An audited task: *wrong* of its *judged* boxes, predicted or missed, were not confirmed."""
+
+    task_id: int
+    prediction_id: int
+    judged: int
+    wrong: int
 
 
 class VerdictStore:
@@ -71,6 +82,17 @@ class VerdictStore:
         query = sa.select(verdicts.c.decision, sa.func.count()).where(*_conditions(wanted))
         with self._engine.connect() as connection:
             return dict(connection.execute(query.group_by(verdicts.c.decision)).all())
+
+    def count_audited(self, project_id: int, version: str) -> list[JudgedAudit]:
+        """Return the audited tasks with verdicts on a version that annotators saw."""
+        columns = verdicts.c
+        wrong = sa.func.sum(sa.case((columns.decision == Decision.CONFIRMED.value, 0), else_=1))
+        query = sa.select(columns.task_id, columns.prediction_id, sa.func.count(), wrong)
+        is_of_version = (columns.project_id == project_id, columns.version == version, sa.not_(columns.is_shadow))
+        query = query.where(*is_of_version, columns.stream == AUDIT)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.group_by(columns.task_id, columns.prediction_id))
+            return [JudgedAudit(*row) for row in rows]
 
     def all(self, wanted: VerdictFilter) -> Iterator[VerdictRecord]:
         """Yield all verdicts that match, with one page in memory at a time."""

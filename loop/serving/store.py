@@ -115,6 +115,15 @@ class PredictionLog(LogSearch):
                     entries[row.task_id] = _read(row)
         return entries
 
+    def with_ids(self, ids: Iterable[int]) -> list[LoggedPrediction]:
+        """Return the predictions with these ids that have their boxes, in any order."""
+        entries = list[LoggedPrediction]()
+        with self._engine.connect() as connection:
+            for some_ids in chunked(ids):
+                query = sa.select(predictions).where(predictions.c.id.in_(some_ids), has_boxes())
+                entries += map(_read, connection.execute(query))
+        return entries
+
     def queue_scores(self, project_id: int, version: str) -> list[float]:
         """Return the score of every prediction of a version for the queue."""
         of_version = (predictions.c.project_id == project_id, predictions.c.version == version)

@@ -37,6 +37,7 @@ class ChangeKind(StrEnum):
     CLASS_NAME = "class name"
     CLASS_RETIRED = "class retired"
     LEFT_OUT = "tasks left out"
+    ACCEPTED = "tasks accepted"
     REVIEWS_FORGOTTEN = "reviews forgotten"
     WEIGHTS = "weights"
     CLUSTER = "cluster"

@@ -21,7 +21,7 @@ COPY_ADVICE = "SQLite; for another database use its own tool, such as pg_dump, a
 DRIVER = "a database whose driver is installed: for PostgreSQL, pip install 'psycopg[binary]'"
 POSTGRESQL = ("postgresql", "postgres")  # in an address that leaves the driver to us
 CONNECT_SECONDS = "10"  # until PostgreSQL counts as down; its client alone waits for minutes
-NEWEST = "0015"  # the last revision in migrations/versions
+NEWEST = "0016"  # the last revision in migrations/versions
 ADVICE = {  # by a part of the error of SQLite or PostgreSQL
     "locked": "another program holds it: try again, and see which program has it open",
     "full": "make room on its disk",

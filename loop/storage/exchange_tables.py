@@ -27,6 +27,20 @@ operations = Table(  # reviews from programs, by the key that makes a second try
     Index("operations_of_annotation", "project_id", "annotation_id"),
 )
 
+accepted_tasks = Table(  # tasks whose prediction became an annotation without a review
+    "accepted_tasks",
+    metadata,
+    Column("project_id", Id, primary_key=True),
+    Column("task_id", Id, primary_key=True),
+    Column("token", String(16), nullable=False),  # of the dry run
+    Column("version", Name, nullable=False),
+    Column("prediction_id", Integer, nullable=False),
+    Column("certainty", Float, nullable=False),  # the limit by which it was accepted
+    Column("most_boxes", Integer, nullable=False),
+    Column("annotation_id", Id),  # empty until Label Studio has it
+    Column("annotation_made_at", Instant),
+)
+
 exports = Table(  # files that serve in place of trained weights on a CPU, or why there is none
     "exports",
     metadata,

@@ -8,6 +8,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from loop.delivery import standard_key
+from loop.rates.accept import run
+from loop.reviews.accepted.store import AcceptedTask
 from tests.reviews.bulk.integration.builders import NEW, annotations, verdicts
 from tests.services import run_loop, until
 
@@ -135,3 +137,40 @@ def test_a_deletion_and_an_update_again_are_no_second_ones(api, own, project):
     assert [one["is_repeated"] for one in again["results"]] == [True, True]
     assert annotations(api, tasks[0])[0]["updated_at"] == before["updated_at"]
     assert annotations(api, tasks[1]) == []
+
+
+def record_accepted(rooms, project_id, tasks):
+    """Record tasks as a dry run that accepts them would."""
+    newest = rooms.serving.predictions.newest(project_id, tasks)
+    rows = [AcceptedTask(task, "token", one.version, one.id, 0.5, 9) for task, one in newest.items() if one.regions]
+    rooms.reviews.accepted.begin(project_id, rows, {})
+    return rows
+
+
+def test_accepted_predictions_come_back_as_no_reviews_and_are_taken_back(api, own, project):
+    settings, rooms = own
+    project_id, tasks, _ = project
+    rows = record_accepted(rooms, project_id, tasks)
+
+    made = list(run.accept(rooms.rates, project_id, rows))
+
+    until(lambda: rooms.reviews.store.standing(project_id, "annotation").keys() >= set(made), 60)
+    assert None not in made
+    changed, starred, *others = (row.task_id for row in rows)
+    (stored,) = annotations(api, changed)
+    users = {user["id"]: user["email"] for user in api.get("/api/users/").json()}
+    assert users[stored["completed_by"]] == run.EMAIL
+    run_loop(settings, "rebuild", "--project", str(project_id))
+    assert not rooms.reviews.store.find_counted(project_id)
+    assert not verdicts(rooms, project_id)
+
+    empty_by_hand(api, changed)
+    (other,) = annotations(api, starred)
+    api.patch(f"/api/annotations/{other['id']}/", json={"ground_truth": True}).raise_for_status()
+    until(lambda: rooms.reviews.store.find_counted(project_id).keys() == {changed, starred}, 60)
+    undone = run_loop(settings, "accept", "--project", str(project_id), "--undo")
+
+    assert f"{len(others)} accepted annotations removed; 2 stay" in undone
+    assert not any(annotations(api, task) for task in others)
+    assert annotations(api, changed)
+    assert annotations(api, starred)

@@ -1,0 +1,103 @@
+"""The command that accepts sure predictions as they are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from loop.cli.answers.command import Done, done
+from loop.cli.messages import narrate, show_count
+from loop.cli.options import ProjectId, open_rooms, out
+from loop.errors import PayloadError
+from loop.rates.accept import run
+from loop.rates.accept.plan import AcceptPlan, plan_acceptance
+
+app = typer.Typer()
+
+AcceptAnswer = Annotated[
+    AcceptPlan | Done,
+    "Of a dry run the plan; else what was done, with `accepted` and `left_out`, or `removed`, `stay`.",
+]
+
+
+@app.command()
+def accept(
+    project: ProjectId,
+    error: Annotated[
+        float | None, typer.Option(min=0.001, max=0.5, help="Largest share of wrong boxes, such as 0.02.")
+    ] = None,
+    token: Annotated[str, typer.Option("--token", help="Accept the tasks of the dry run with this token.")] = "",
+    is_undo: Annotated[
+        bool, typer.Option("--undo", help="Take back all that was accepted and that nobody has changed.")
+    ] = False,
+) -> AcceptAnswer:
+    """
+    Accept the open tasks that are sure, with a bound on their wrong boxes.
+
+    Without --token it is a dry run. Accepted tasks are no reviews: they are
+    in no rate, and in no dataset unless LOOP_TRAIN_ON_ACCEPTED is set. --undo
+    takes them back.
+    """
+    if is_undo == (error is not None) or (is_undo and token):
+        raise PayloadError("accept", "either --undo, or --error with or without --token", "both" if is_undo else "none")
+    if error is None:
+        return _undo(project)
+    return _accept(project, error, token) if token else _show_plan(project, error)
+
+
+def _show_plan(project: int, error: float) -> AcceptPlan:
+    rooms = open_rooms(project)
+    with narrate(f"project {project}: looking for tasks to accept"):
+        plan = plan_acceptance(rooms.rates, project, error)
+    for line in describe(plan):
+        out.print(line)
+    return plan
+
+
+def describe(plan: AcceptPlan) -> list[str]:
+    """Return the lines that tell a plan."""
+    if plan.tasks:
+        audit = f"{plan.wrong} of {plan.judged} on {plan.audited} audited tasks that are as sure"
+        return [
+            f"{len(plan.tasks)} of {plan.open} open tasks can be accepted, with {plan.boxes} boxes of {plan.version}",
+            f"wrong boxes: at most {plan.error:.1%} of them, with 95% confidence; {audit}",
+            f"token {plan.token}",
+            f"next: loop accept --project {plan.project} --error {plan.error:g} --token {plan.token} accepts them",
+        ]
+    if not plan.open - plan.open_audits:
+        return [f"nothing to accept: no open task outside the audit is predicted by {plan.version}"]
+    nothing = f"nothing can be accepted with {plan.all_audited} audited tasks of {plan.version} reviewed"
+    if plan.needed is None:
+        return [f"{nothing}: too many of their boxes are wrong for {plan.error:.1%}, however many there were"]
+    more = max(1, plan.needed - plan.all_audited)
+    return [
+        f"{nothing}: about {more} more are needed, if they are like these",
+        f"next: review the {plan.open_audits} open tasks of the audit; LOOP_AUDIT_SHARE sets how many there are",
+    ]
+
+
+def _accept(project: int, error: float, token: str) -> Done:
+    rooms = open_rooms(project)
+    tasks = run.begin(rooms.rates, project, error, token)
+    made = list(show_count(run.accept(rooms.rates, project, tasks), "tasks", len(tasks)))
+    accepted, left_out = sum(each is not None for each in made), sum(each is None for each in made)
+    suffix = f"; {left_out} were left out, as they were changed meanwhile" if left_out else ""
+    return done(
+        f"{accepted} tasks accepted{suffix}",
+        then=f"loop accept --project {project} --undo takes back all that nobody has changed",
+        project=project,
+        accepted=accepted,
+        left_out=left_out,
+    )
+
+
+def _undo(project: int) -> Done:
+    undone = run.undo(open_rooms(project).rates, project)
+    stay = f"; {undone.stay} stay, because somebody changed them: they are reviews" if undone.stay else ""
+    return done(
+        f"{undone.removed} accepted annotations removed{stay}",
+        project=project,
+        removed=undone.removed,
+        stay=undone.stay,
+    )

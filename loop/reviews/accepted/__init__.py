@@ -1,0 +1,1 @@
+"""Tasks whose prediction was accepted without a review, in the records."""
