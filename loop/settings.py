@@ -71,9 +71,7 @@ class Settings(EnvironmentSettings):
     )
     epochs: int = Field(50, ge=1, description="epochs per training")
     batch: int = Field(16, ge=1, description="images per training step")
-    least_steps: int = Field(
-        500, ge=0, description="optimizer steps of a training at least, if it has as many batches; 0: as ultralytics"
-    )
+    least_steps: int = Field(500, ge=0, description="least optimizer steps of a training, if it has so many batches")
     freeze: int = Field(0, ge=0, description="number of first layers that a training freezes")
     retrain_after: int = Field(50, ge=1, description="number of new reviews that starts a training")
     cool_down: float = Field(0.0, ge=0, description="least seconds between two trainings that reviews start")
@@ -94,9 +92,7 @@ class Settings(EnvironmentSettings):
     replay_share: float = Field(
         1.0, ge=0, le=1, description="share of the champion's training tasks that are trained on again"
     )
-    train_on_accepted: bool = Field(
-        False, description="also train on tasks that `loop accept` accepted; they are never held out"
-    )
+    train_on_accepted: bool = Field(False, description="also train on tasks that `loop accept` accepted")
     gate_confidence: float = Field(
         0.95, gt=0, lt=1, description="confidence, required to serve, that a candidate is better"
     )
