@@ -120,16 +120,16 @@ def assign(
         sides |= dict.fromkeys(new, Side.HELD_OUT if is_held_out else Side.TRAIN)
     every = {**known, **sides}
     in_dataset = every if present is None else {task_id: every[task_id] for task_id in present if task_id in every}
-    return sides | _fill_empty_side(in_dataset, drawn, share, held_out_size)
+    return sides | _fill_empty_side(in_dataset, drawn, share)
 
 
 def _fill_empty_side(
-    in_dataset: Mapping[int, Side], drawn: Sequence[tuple[float, list[int]]], share: float, held_out_size: float
+    in_dataset: Mapping[int, Side], drawn: Sequence[tuple[float, list[int]]], share: float
 ) -> dict[int, Side]:
     """Return the side of the new family that moves where a dataset lacks a side; none may where it is all there is."""
     has_more = len(in_dataset) > sum(len(members) for _, members in drawn)
     for missing in set(Side) - set(in_dataset.values()) if len(drawn) + has_more >= 2 else ():
-        size = held_out_size if missing is Side.HELD_OUT else (1 - share) / share * held_out_size
+        size = len(in_dataset) * (share if missing is Side.HELD_OUT else 1 - share)
         _, moved = min(drawn, key=lambda family: (abs(len(family[1]) - size), abs(family[0] - share)))
         return dict.fromkeys(moved, missing)
     return {}

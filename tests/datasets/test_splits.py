@@ -12,6 +12,7 @@ from loop.datasets.splits import Leak, Side, assign, join_families, list_leaks
 
 ids = st.lists(st.integers(1, 10_000), unique=True, max_size=60)
 BITS = 4
+DRAWN_TO_TRAIN = 1  # a project whose new families below are both drawn for the training side
 
 
 @given(ids, ids)
@@ -58,6 +59,24 @@ def test_a_new_task_takes_the_place_of_a_side_whose_tasks_are_not_reviewed_any_m
         (new,) = assign(known, [*known, task], project_id=1, share=0.5, present=present).values()
 
         assert new is not kept
+
+
+def test_an_empty_side_is_filled_by_the_size_of_the_dataset_not_of_all_that_was_ever_reviewed():
+    known = dict.fromkeys(range(1, 1001), Side.HELD_OUT) | dict.fromkeys(range(1001, 1010), Side.TRAIN)
+    film, single = list(range(2000, 2090)), 3000
+    labels = [*range(1009), *[5000] * len(film), 5001]
+
+    new = assign(
+        known,
+        [*known, *film, single],
+        project_id=DRAWN_TO_TRAIN,
+        share=0.1,
+        labels=labels,
+        present=[*range(1001, 1010), *film, single],
+    )
+
+    assert {new[task] for task in film} == {Side.TRAIN}
+    assert new[single] is Side.HELD_OUT
 
 
 def test_a_new_task_alone_goes_where_it_is_drawn_also_where_all_others_are_not_reviewed_any_more():
