@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from loop.discovery.tracking import Member, NameHint, UnknownCluster
 from loop.regions import Box
+from loop.vision.addresses import identify
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -92,4 +93,5 @@ def write_member(member: Member) -> dict[str, Any]:
 
 def _read_member(content: Mapping[str, Any]) -> Member:
     box = content["box"]
-    return Member(**{**content, "box": Box(box["x0"], box["y0"], box["x1"], box["y1"])})
+    place = {"image": identify(content["image"]), "box": Box(box["x0"], box["y0"], box["x1"], box["y1"])}
+    return Member(**{**content, **place})

@@ -109,6 +109,11 @@ class StoredTask:
         return any((self._fields.get("total_annotations"), self._fields.get("cancelled_annotations")))
 
     @property
+    def counted_annotations(self) -> int:
+        """How many annotations its outline counts, without skips."""
+        return int(self._fields.get("total_annotations") or 0)
+
+    @property
     def is_labeled(self) -> bool:
         """Whether it has as many annotations as the project asks for."""
         return bool(self._fields.get("is_labeled"))
@@ -164,10 +169,8 @@ class StoredTask:
     @property
     def has_ids_alone(self) -> bool:
         """Whether it has only the ids of its predictions, as in Label Studio's own JSON export."""
-        predictions = self._fields.get("predictions")
-        return (
-            isinstance(predictions, list) and bool(predictions) and all(isinstance(item, int) for item in predictions)
-        )
+        ids = self._fields.get("predictions")
+        return isinstance(ids, list) and bool(ids) and all(isinstance(item, int) for item in ids)
 
     def predictions_of(self, version: str) -> list[StoredPrediction]:
         """Return the predictions of a version, whatever others Label Studio stores."""

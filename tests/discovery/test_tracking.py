@@ -1,5 +1,9 @@
 """What is unknown, which cluster is which, what a person names, and the groups of the queue: pure decisions."""
 
+import base64
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +11,7 @@ from hypothesis import strategies as st
 
 from loop.discovery import clustering
 from loop.discovery.beside_references import cluster_beside
+from loop.discovery.cluster_record import read_cluster, write_facts, write_member
 from loop.discovery.grouping import MOST, group_tasks, keep_numbers
 from loop.discovery.tracking import ClusterMembers, Member, NameHint, UnknownCluster, keep_one_per_object, track
 from loop.errors import TaxonomyError
@@ -40,6 +45,25 @@ def test_of_the_boxes_of_one_object_the_surest_stays():
     )
 
     assert [(entry.task, entry.box.x0) for entry in boxes] == [(1, 0.12), (1, 0.6), (2, 0.1)]
+
+
+def test_a_member_recorded_by_the_address_of_the_resolver_is_on_its_cloud_image():
+    wrapped = base64.urlsafe_b64encode(b"s3://bucket/a.jpg").decode()
+    old = replace(cluster("gone", [1]), members=(member(1, image=f"/tasks/1/resolve/?fileuri={wrapped}"),))
+    row = SimpleNamespace(
+        id=old.id,
+        members=[write_member(old.members[0])],
+        likely=[],
+        facts=write_facts(old, None),
+        state="dismissed",
+        name=None,
+        parent=None,
+        node=None,
+        found_at=None,
+        decided_at=None,
+    )
+
+    assert read_cluster(row).cluster.members == (member(1, image="s3://bucket/a.jpg"),)
 
 
 def test_a_box_where_something_is_known_is_left_out():

@@ -41,7 +41,8 @@ class Studio(FakeLabelStudio):
 @pytest.fixture
 def known(rooms):
     """Tasks 1 to 4 are starred by annotator 1, task 5 is reviewed by annotator 2, tasks 6 to 11 are open."""
-    studio = Studio([{**ls_task(task), "overlap": 1, "is_labeled": task < 6} for task in range(1, 12)])
+    counts = [{"overlap": 1, "is_labeled": task < 6, "total_annotations": int(task < 6)} for task in range(1, 12)]
+    studio = Studio([{**ls_task(task), **fields} for task, fields in enumerate(counts, start=1)])
     built = share(swap(rooms, (rooms.studio.client, studio)), 0.25)
     for task in range(1, 6):
         answer(built, task, 1 if task < 5 else 2, is_ground_truth=task < 5)
@@ -116,6 +117,21 @@ def test_a_known_task_is_closed_where_it_is_wanted_no_more(known, ends):
     assert (first in known.rates.shown_again.read(1).tasks) is False
     assert ends == "deleted" or first not in known.studio.client.open()
     assert (second in known.studio.client.open()) is (ends != "share")
+
+
+@pytest.mark.parametrize(("left", "asked"), [(0, 1), (1, 2)], ids=["deleted-annotation", "project-asks-for-more"])
+def test_a_task_that_lacks_annotations_stays_open_when_it_is_shown_again_no_more(known, left, asked):
+    show_again(known.rates, 1)
+    first, _ = known.studio.client.overlaps()
+    (task,) = (task for task in known.studio.client.tasks if task["id"] == first)
+    task["total_annotations"] = left
+    known.studio.client.fields["maximum_annotations"] = asked
+    known.reviews.store.delete(1, "annotation", {first * 10 + 1: review(minutes=9).created_at})
+
+    show_again(known.rates, 1)
+
+    assert first not in known.rates.shown_again.read(1).tasks
+    assert (task["overlap"], task["is_labeled"]) == (asked, False)
 
 
 def test_a_task_that_a_killed_run_did_not_open_is_opened_by_the_next(known):

@@ -37,13 +37,19 @@ def show_again(rates: RatesRoom, project_id: int) -> str:
 def _close(
     rates: RatesRoom, project_id: int, state: ProjectState, known: Mapping[int, KnownTask], shown: ShownTasks
 ) -> ShownTasks:
-    """Close the tasks that were answered, or are known no more; return those that stay."""
-    existing = {task.id for task in rates.studio.client.named_outlines(project_id, list(shown.tasks))}
+    """
+    Close the tasks that were answered, or are known no more; return those that stay.
+
+    One with fewer annotations than the project asks for stays open for these alone.
+    """
+    existing = {task.id: task for task in rates.studio.client.named_outlines(project_id, list(shown.tasks))}
     for task_id, before in shown.tasks.items():
         is_answered = task_id in known and known[task_id].annotations > before
         if is_answered or task_id not in known or not rates.known_share:
             if task_id in existing:  # else it was deleted, and another project may have its id
-                rates.studio.client.ask_again(task_id, state.annotations_a_task, is_open=False)
+                asked = state.annotations_a_task
+                is_open = existing[task_id].counted_annotations < asked  # an annotation was deleted, or more are asked
+                rates.studio.client.ask_again(task_id, asked, is_open=is_open)
             left = {each: count for each, count in shown.tasks.items() if each != task_id}
             shown = ShownTasks(left, datetime.now(UTC) if is_answered else shown.since)
             rates.shown_again.write(project_id, shown)
