@@ -91,8 +91,11 @@ def relabel(
 
 
 def _has_labels(review: Review, labels: Mapping[str, str]) -> bool:
-    """Whether boxes of a review all have their labels already."""
-    return labels.items() <= {(region.id, region.label) for region in review.regions}
+    """Whether boxes of a review all have their labels already, and no others."""
+    given: dict[str, set[str]] = {}
+    for region in review.regions:
+        given.setdefault(region.id, set()).update((region.label, *region.further_labels))
+    return all(given.get(region_id) == {label} for region_id, label in labels.items())
 
 
 def _do(

@@ -130,6 +130,17 @@ def test_a_box_with_several_labels_is_left_to_label_studio(rooms, studio):
     assert all("one label: change it in Label Studio" in failure for failure in report.failures)
 
 
+def test_a_box_that_has_the_label_beside_another_does_not_count(rooms, studio):
+    both = ls_region("a")
+    both["value"]["rectanglelabels"] = ["Car", "Person"]
+    annotate(rooms, studio, 1, both)
+
+    report = change(rooms, "1:a", label="Car")
+
+    assert report.done == 0
+    assert "one label: change it in Label Studio" in report.line
+
+
 def test_a_label_under_the_key_of_older_exports_gives_way_to_the_new_one(rooms, studio):
     old = ls_region("a")
     old["value"]["labels"] = old["value"].pop("rectanglelabels")
