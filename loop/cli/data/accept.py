@@ -73,7 +73,7 @@ def describe(plan: AcceptPlan) -> list[str]:
     more = max(1, plan.needed - plan.all_audited)
     return [
         f"{nothing}: about {more} more are needed, if they are like these",
-        f"next: review the {plan.open_audits} open tasks of the audit; LOOP_AUDIT_SHARE sets how many there are",
+        f"next: review the {plan.open_audits} open tasks of the audit; LOOP_AUDIT_SHARE sets the next version's share",
     ]
 
 
@@ -94,7 +94,7 @@ def _accept(project: int, error: float, token: str) -> Done:
 
 def _undo(project: int) -> Done:
     undone = run.undo(open_rooms(project).rates, project)
-    stay = f"; {undone.stay} stay, because somebody changed them: they are reviews" if undone.stay else ""
+    stay = f"; {undone.stay} stay, because somebody changed them or has a draft of the task" if undone.stay else ""
     return done(
         f"{undone.removed} accepted annotations removed{stay}",
         project=project,

@@ -96,24 +96,24 @@ def _read_sample(
     Read the audit of a version.
 
     Audited tasks that an earlier version would have accepted are left out: the rest has no such tasks any more. So are
-    predictions with another threshold than most of the rest.
+    predictions with another threshold, or another share of the audit, than most of the rest.
     """
     log = rates.reviews.predictions
     judged = {each.task_id: each for each in rates.reviews.verdicts.count_audited(project_id, version)}
     by_id = {entry.id: entry for entry in log.with_ids([each.prediction_id for each in judged.values()])}
-    thresholds = Counter(entry.threshold for entry in rest.values()).most_common(1)
-    threshold = thresholds[0][0] if thresholds else None
+    served = Counter(map(_read_policy, rest.values())).most_common(1)
+    policy = served[0][0] if served else None
     accepted = log.with_ids([task.prediction_id for task in taken.values() if task.version == version])
     gone = _find_taken_before(rates, project_id, judged, [task for task in taken.values() if task.version != version])
     audited = {
         task_id: AuditedImage(*_measure(entry), wrong=each.wrong, judged=each.judged)
         for task_id, each in judged.items()
-        if task_id not in gone and (entry := by_id.get(each.prediction_id)) and entry.threshold == threshold
+        if task_id not in gone and (entry := by_id.get(each.prediction_id)) and _read_policy(entry) == policy
     }
     return _Sample(
         audited={task_id: image for task_id, image in audited.items() if image.boxes},
-        open={task_id: SureImage(*_measure(entry)) for task_id, entry in rest.items() if entry.threshold == threshold},
-        accepted={entry.task_id: SureImage(*_measure(entry)) for entry in accepted if entry.threshold == threshold},
+        open={task_id: SureImage(*_measure(entry)) for task_id, entry in rest.items() if _read_policy(entry) == policy},
+        accepted={entry.task_id: SureImage(*_measure(entry)) for entry in accepted if _read_policy(entry) == policy},
     )
 
 
@@ -127,6 +127,11 @@ def _find_taken_before(
         entries = rates.reviews.predictions.newest(project_id, task_ids, version=version)
         found |= {task_id for task_id, entry in entries.items() if limit.takes(SureImage(*_measure(entry)))}
     return found
+
+
+def _read_policy(entry: LoggedPrediction) -> tuple[float, float]:
+    """Return the threshold, and the share of tasks that the audit took: the audit is a sample of those with both."""
+    return entry.threshold, entry.propensity
 
 
 def _measure(entry: LoggedPrediction) -> tuple[float, int]:

@@ -28,7 +28,7 @@ SAME_PLACE = 0.001  # fractions of the image: Label Studio rounds coordinates
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The number of annotations that were removed, and of those that stay because somebody changed them."""
+    """The number of annotations that were removed, and of those that stay: changed, or on a task with a draft."""
 
     removed: int
     stay: int
@@ -71,27 +71,32 @@ def accept(rates: RatesRoom, project_id: int, tasks: Sequence[AcceptedTask]) -> 
 
 def undo(rates: RatesRoom, project_id: int) -> Undone:
     """
-    Remove all accepted annotations of a project that nobody has changed; the others are reviews and stay.
+    Remove all accepted annotations of a project that nobody has changed; the others stay.
 
-    Killed anywhere, a second call does the rest. Raises UnknownProject, UpstreamError.
+    One on a task with a draft stays accepted, for the next undo. Killed anywhere, a second call does the rest. Raises
+    UnknownProject, UpstreamError.
     """
     project, accepted = rates.studio.projects.get(project_id), rates.reviews.accepted
     config, tasks = rates.reviews.reading_config(project.id), accepted.read(project_id)
     removed = stay = 0
+    drafted = set[int]()
     for some_tasks in chunked(tasks, AT_ONCE):
         stored = rates.studio.client.named_tasks(project_id, [task.task_id for task in some_tasks])
         entries = rates.reviews.predictions.with_ids([task.prediction_id for task in some_tasks])
         logged = {entry.task_id: entry for entry in entries}
         for task_id, task in stored.items():
             for annotation in filter(_is_marked, task.annotations):
-                if task.has_draft or not _is_untouched(annotation, config, task_id, logged.get(task_id)):
+                is_untouched = _is_untouched(annotation, config, task_id, logged.get(task_id))
+                if is_untouched and task.has_draft:
+                    drafted.add(task_id)
+                if task.has_draft or not is_untouched:
                     stay += 1
                 else:
                     rates.studio.client.delete_annotation(annotation.id or 0)
                     removed += 1
-        accepted.remove(project_id, [task.task_id for task in some_tasks])
+        accepted.remove(project_id, [task.task_id for task in some_tasks if task.task_id not in drafted])
     if tasks:
-        accepted.remove(project_id, [], {"tasks": len(tasks), "removed": removed, "changed by people": stay})
+        accepted.remove(project_id, [], {"tasks": len(tasks), "removed": removed, "stay": stay})
     return Undone(removed, stay)
 
 

@@ -105,6 +105,16 @@ def test_an_undo_leaves_a_task_that_somebody_has_a_draft_of(loop, studio):
     assert run.undo(loop.rates, 1) == run.Undone(OPEN - 1, 1)
 
 
+def test_a_task_whose_draft_is_discarded_later_is_undone_by_the_next_undo(loop, studio):
+    accept(loop)
+    studio.tasks[0]["drafts"] = [{"id": 1}]
+    run.undo(loop.rates, 1)
+    studio.tasks[0]["drafts"] = []
+
+    assert run.undo(loop.rates, 1) == run.Undone(1, 0)
+    assert not annotations(studio)
+
+
 def test_undone_tasks_can_be_accepted_again(loop, studio):
     token = plan_acceptance(loop.rates, 1, ERROR).token
     go_on(loop, token)

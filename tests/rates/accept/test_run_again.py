@@ -1,5 +1,7 @@
 """Runs and undos that are killed, and what changed between a dry run and its token."""
 
+from dataclasses import replace
+
 import pytest
 
 from loop.errors import NoChampion, StalePlan
@@ -7,6 +9,7 @@ from loop.rates.accept import run
 from loop.rates.accept.plan import plan_acceptance
 from loop.reviews.verdicts import Decision
 from loop.serving.store import AUDIT
+from loop.vision.addresses import identify
 from tests.builders import ls_region, region, served
 from tests.fakes import Killed
 from tests.rates.accept.builders import (
@@ -18,6 +21,7 @@ from tests.rates.accept.builders import (
     accept,
     annotations,
     audit,
+    champion,
     go_on,
     predict,
     serve,
@@ -122,6 +126,21 @@ def test_wrong_boxes_of_every_kind_count(loop):
     assert not plan.tasks
     assert plan.needed is None
     assert plan.all_audited == AUDITED + 150
+
+
+def test_audited_tasks_of_another_share_do_not_count(loop, studio):
+    """They are too many of the tasks that came while the share was larger, and say little about the others."""
+    version = champion(loop)
+    for task in studio.tasks:
+        box = region(f"r{task['id']}", score=0.9)
+        entry = served(box, task=task["id"], version=version, image=identify(task["data"]["image"]))
+        loop.serving.predictions.append([replace(entry, propensity=0.5)])
+
+    plan = plan_acceptance(loop.rates, 1, ERROR)
+
+    assert plan.open == OPEN
+    assert plan.all_audited == 0
+    assert not plan.tasks
 
 
 def test_a_small_audit_tells_how_many_more_are_needed(rooms, studio, tmp_path):
