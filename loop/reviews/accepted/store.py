@@ -69,6 +69,11 @@ class AcceptedStore:
             rows = connection.execute(query.order_by(columns.task_id)).all()
         return {row.task_id: CountedReview(review_row.read(row), row.data) for row in rows}
 
+    def find_in_datasets(self, project_id: int) -> set[int]:
+        """Return the tasks that were in a dataset: a version may know their images, also when they are open again."""
+        with self._engine.connect() as connection:
+            return set(connection.scalars(sa.select(splits.c.task_id).where(splits.c.project_id == project_id)))
+
     def begin(self, project_id: int, tasks: Sequence[AcceptedTask], facts: dict[str, Any]) -> None:
         """Record the tasks before Label Studio is asked, all or none; *facts* on them go into the audit trail."""
         with begin_alone(self._engine, project_id) as connection:

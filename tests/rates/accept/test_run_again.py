@@ -128,6 +128,13 @@ def test_wrong_boxes_of_every_kind_count(loop):
     assert plan.all_audited == AUDITED + 150
 
 
+def test_an_open_task_that_was_in_a_dataset_is_not_accepted(loop):
+    """A version that learnt an image is surer of it than it is right."""
+    loop.datasets.splits.keep_sides(1, {1: False})
+
+    assert [task.task_id for task in plan_acceptance(loop.rates, 1, ERROR).tasks] == ALL[1:]
+
+
 def test_audited_tasks_of_another_share_do_not_count(loop, studio):
     """They are too many of the tasks that came while the share was larger, and say little about the others."""
     version = champion(loop)
