@@ -204,7 +204,7 @@ def _is_shown(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _is_rated(project_id: int, since: datetime | None = None) -> list[sa.ColumnElement[bool]]:
-    conditions = [verdicts.c.project_id == project_id, sa.not_(verdicts.c.is_shadow)]
+    conditions = [verdicts.c.project_id == project_id, ~verdicts.c.is_shadow, verdicts.c.stream != KNOWN]
     return conditions if since is None else [*conditions, verdicts.c.reviewed_at >= since]
 
 

@@ -10,6 +10,7 @@ from loop.rates.annotators.show_again import show_again
 from loop.rates.assess import RatesRequest, assess
 from loop.rates.known.choice import KnownTask, choose_again, count_wanted
 from loop.reviews.judging import judge_tasks
+from loop.reviews.verdict_query import VerdictFilter
 from loop.serving.pre_annotate import assign_streams, make_log_entries
 from loop.serving.predict import Suggestion
 from loop.serving.queue_order import AuditPolicy
@@ -185,6 +186,15 @@ def test_a_known_task_has_a_place_of_its_own_and_is_in_no_rate_of_the_version_th
     }
     assert known.rates.store.read_newest_versions(1, [1])[1][0] == "a@1"
     assert [group.name for group in assess(known.rates, 1, RatesRequest()).groups] == ["a@1"]
+
+
+def test_an_answer_that_gets_the_star_is_in_no_rate_of_the_version_that_knew_the_answer(known):
+    known.serving.predictions.append([replace(served(region("q1", score=0.9), task=1, version="b@2"), stream=KNOWN)])
+    answer(known, 1, 1, region("p1"), minutes=5)
+    answer(known, 1, 2, region("q1"), minutes=6, is_ground_truth=True)
+
+    assert known.reviews.verdicts.count(VerdictFilter(project=1)) == {"confirmed": 1}
+    assert [*assess(known.rates, 1, RatesRequest()).groups] == []
 
 
 def test_the_place_of_a_known_task_does_not_depend_on_what_was_found():
