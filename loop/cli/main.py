@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typer.exceptions import TyperException
 
 FAILED, INTERRUPTED = 1, 130
-YOUNG = 50_000  # new objects between two looks for garbage; Python's own 700 make an eighth of a short command
+YOUNG = 50_000  # new objects between two looks for garbage; Python's 700 take an eighth of a short command
 
 
 def main() -> None:

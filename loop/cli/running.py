@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ from loop.storage.home_folder import make_home
 from loop.wiring import build
 
 app = typer.Typer()
+PYTHONS_YOUNG = 700  # new objects between two looks for garbage
 SWEEP_SECONDS, SYNC_SECONDS, TIDY_SECONDS = 10, 300, 6 * 3600
 
 
@@ -40,7 +42,7 @@ def up() -> None:
     closed terminal or a kill ends all services; interrupted work goes on at
     the next start. One `loop up` runs per LOOP_HOME.
     """
-    _need_linux("loop up")
+    prepare_service("loop up")
     from loop.installation import up as services
 
     stopping, settings = services.Stopping(), Settings.read()
@@ -48,7 +50,9 @@ def up() -> None:
     services.up(settings, stopping, out.print, lambda: _lead(settings, lambda: bool(stopping)))
 
 
-def _need_linux(command: str) -> None:
+def prepare_service(command: str) -> None:
+    """Look for garbage as often as Python does, because a service runs long. Raises LoopError where it cannot run."""
+    gc.set_threshold(PYTHONS_YOUNG)
     if sys.platform != "linux":
         raise LoopError(f"`{command}` needs Linux: run it in a container here, see docs/deployment.md#one-container")
 
@@ -146,7 +150,7 @@ def worker(queue: Annotated[str, typer.Argument(help="The queue: gpu or default.
     More machines can run workers, see docs/scale.md. A worker that lacks
     files, Milvus, keys or the same code refuses to start, and says so.
     """
-    _need_linux("loop worker")
+    prepare_service("loop worker")
     from loop import jobs
     from loop.job_queue.queue import DEFAULT, GPU
 
@@ -166,7 +170,7 @@ def schedule() -> None:
 
     `loop up` starts its own schedule.
     """
-    _need_linux("loop schedule")
+    prepare_service("loop schedule")
     set_up_logs()
     settings = Settings.read()
     rooms = build(settings, migrate=True)

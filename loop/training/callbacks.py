@@ -59,7 +59,7 @@ def check_calmly(watch: Watch) -> None:
 
 
 class Callbacks:
-    """Ultralytics calls each method by its name; *batch* is the number of images per step, as last seen."""
+    """Ultralytics calls each method by its name; *batch* is the number of images a batch, as last seen."""
 
     EVENTS = (
         "on_pretrain_routine_end",
@@ -112,7 +112,7 @@ class Callbacks:
         self._watch.report(self._progress(trainer, trainer.start_epoch))
 
     def on_train_batch_start(self, trainer: Any) -> None:
-        """Note the number of images per step, which ultralytics may halve in the first epoch."""
+        """Note the number of images a batch, which ultralytics may halve in the first epoch."""
         self._stopwatch.lap(Stage.LOAD)
         self.batch = trainer.batch_size
 

@@ -18,7 +18,7 @@ def describe_training(training: Training | None) -> str:
         describe_progress(training),
         *([f"mAP50-95 {map50_95:.3f}"] if map50_95 is not None else []),
         *([f"{left:.0f} s left"] if left is not None and progress["phase"] == Phase.TRAINING else []),
-        *([f"{batch} images a step instead of {batch_asked}: out of memory"] if batch < batch_asked else []),
+        *([f"{batch} images a batch instead of {batch_asked}: out of memory"] if batch < batch_asked else []),
         *(["to be cancelled"] if training.is_cancelled else []),
     ]
     return ", ".join(details)

@@ -59,7 +59,7 @@ def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wat
 
     The held-out split is only measured for the report. The weights are those of the last epoch, so that no epoch is
     chosen by the images that the gate measures on. *run* is the folder of this training; a checkpoint in it is
-    continued. If memory runs out, the number of images per step is halved, down to one. Raises TrainingFailed, and
+    continued. If memory runs out, the number of images a batch is halved, down to one. Raises TrainingFailed, and
     any error that *watch* raises.
     """
     finished = run / "finished.pt"
@@ -79,17 +79,17 @@ def train(data: Path, start: Path, run: Path, policy: TrainingPolicy, watch: Wat
 
 
 def _smaller_batch(failure: Failure, policy: TrainingPolicy) -> int:
-    """Return half as many images a step as memory ran out for. Raises TrainingFailed for any other failure."""
+    """Return half as many images a batch as memory ran out for. Raises TrainingFailed for any other failure."""
     if failure.batch is None:
         raise TrainingFailed(failure.message)
     smaller = failure.batch // 2
     if smaller < policy.device_count:
         images = "one image" if policy.device_count == 1 else "one image on each device"
         raise TrainingFailed(
-            f"out of memory with {images} of {policy.image_size} pixels a step: lower LOOP_IMAGE_SIZE, start from "
+            f"out of memory with {images} of {policy.image_size} pixels a batch: lower LOOP_IMAGE_SIZE, start from "
             f"a smaller model, or train where there is more memory ({failure.message})"
         )
-    log.warning("out of memory with %d images a step (%s): going on with %d", failure.batch, failure.message, smaller)
+    log.warning("out of memory with %d images a batch (%s): going on with %d", failure.batch, failure.message, smaller)
     return smaller
 
 

@@ -15,7 +15,7 @@ from loop.training.callbacks import Callbacks, Watch
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a training ended early; *batch* is the number of images a step for which memory ran out, if it did."""
+    """Why a training ended early; *batch* is the number of images a batch for which memory ran out, if it did."""
 
     message: str
     batch: int | None = None

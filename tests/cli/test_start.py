@@ -1,5 +1,6 @@
 """A command imports only what it needs, so that it starts quickly."""
 
+import gc
 import inspect
 import subprocess
 import sys
@@ -7,6 +8,8 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
+from loop.cli.main import YOUNG
+from loop.cli.running import PYTHONS_YOUNG, prepare_service
 from loop.cli.tree import FILE_OF, TOP, load_all
 from loop.settings import Settings
 from loop.wiring import build
@@ -54,6 +57,17 @@ def test_the_status_of_an_installation_imports_only_libraries_of_its_parts(tmp_p
     allowed = PRINTING | SETTINGS | QUEUES | HTTP | LABEL_STUDIO | RECORDS | {"psutil", "typing_inspection"}
     assert sorted(libraries - allowed) == []
     assert "loop.jobs" not in ours
+
+
+def test_a_service_looks_for_garbage_as_often_as_python_does():
+    own = gc.get_threshold()
+    gc.set_threshold(YOUNG)
+    try:
+        prepare_service("loop worker")
+
+        assert gc.get_threshold()[0] == PYTHONS_YOUNG
+    finally:
+        gc.set_threshold(*own)
 
 
 READERS = ("clusters list", "models list", "policy", "training list", "lineage --annotator 1", "verdicts")

@@ -35,7 +35,7 @@ def test_the_trainings_of_a_project_are_listed_newest_first(home):
 
     _, newest, oldest = loop("training", "list", "--project", "1").splitlines()
 
-    assert "epoch 3 of 12, mAP50-95 0.250, 40 s left, 4 images a step instead of 16: out of memory" in newest
+    assert "epoch 3 of 12, mAP50-95 0.250, 40 s left, 4 images a batch instead of 16: out of memory" in newest
     assert "failed: the loss of epoch 1 is not a number" in oldest
 
 

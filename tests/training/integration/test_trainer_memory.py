@@ -67,7 +67,9 @@ def test_out_of_memory_for_the_code_of_a_kernel_halves_them_too(snapshot, run):
 
 
 def test_out_of_memory_with_one_image_a_step_is_a_failure_that_says_what_to_do(snapshot, run):
-    with pytest.raises(TrainingFailed, match="out of memory with one image of 64 pixels a step: lower LOOP_IMAGE_SIZE"):
+    with pytest.raises(
+        TrainingFailed, match="out of memory with one image of 64 pixels a batch: lower LOOP_IMAGE_SIZE"
+    ):
         trained(snapshot, run, watching(short_of_memory_above(0, [])))
 
 
