@@ -33,12 +33,14 @@ def test_a_log_never_grows_far_beyond_its_limit_and_its_end_is_there(tmp_path):
         while any(process.poll() is None for process in running):
             cut_logs(tmp_path, 50_000)
             time.sleep(0.002)
+        with writer(log, "end", 1) as last:  # a line of a writer that goes on may be lost while the log is cut
+            last.wait()
         cut_logs(tmp_path, 50_000)
 
     kept = lines(former, log)
     assert log.stat().st_size <= 50_000
     assert all(len(line) == LINE - 1 for line in kept)
-    assert {name for name in ("a", "b") if any(line.startswith(f"{name} {count - 1} ") for line in kept)} & {"a", "b"}
+    assert kept[-1].startswith("end 0 ")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["web.log", "web.log.1"]
 
 

@@ -76,6 +76,7 @@ def page(chrome, site):
 
 def look(page):
     """Fail on errors in the page, on a line wider than a phone, and on what axe finds in light and in dark."""
+    page.wait_for_load_state()  # its text is there before its style sheet
     found = list(page.trouble.texts)
     page.set_viewport_size(NARROW)
     width = page.evaluate("document.documentElement.scrollWidth")
