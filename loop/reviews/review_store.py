@@ -90,10 +90,9 @@ class ReviewStore:
         reported the deletion, perhaps after the id was given out again: the next sync compares these reviews.
         """
         with begin_alone(self._engine, project_id) as connection:
-            for object_id, moment in moments.items():
-                _record_deletion(connection, project_id, kind, object_id, moment)
             concerned: dict[int, None] = {}
             for ids in chunked(moments):
+                _record_deletions(connection, project_id, kind, {object_id: moments[object_id] for object_id in ids})
                 if kind == TASK:
                     is_of_task = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(ids))
                     connection.execute(verdicts.delete().where(*is_of_task))
@@ -226,13 +225,15 @@ class ReviewStore:
             return int(connection.scalar(query) or 0)
 
 
-def _record_deletion(connection: sa.Connection, project_id: int, kind: str, object_id: int, moment: datetime) -> None:
-    """Store the latest moment at which the id belonged to no object."""
-    row = {"project_id": project_id, "kind": kind, "object_id": object_id}
-    has_id = sa.and_(*(deletions.c[name] == value for name, value in row.items()))
-    known = connection.scalar(sa.select(deletions.c.received_at).where(has_id))
+def _record_deletions(connection: sa.Connection, project_id: int, kind: str, moments: Mapping[int, datetime]) -> None:
+    """Store the latest moment at which each id belonged to no object."""
+    row = {"project_id": project_id, "kind": kind}
+    has_id = sa.and_(*(deletions.c[name] == value for name, value in row.items()), deletions.c.object_id.in_(moments))
+    known = dict(connection.execute(sa.select(deletions.c.object_id, deletions.c.received_at).where(has_id)).all())
     connection.execute(deletions.delete().where(has_id))
-    connection.execute(deletions.insert().values(**row, received_at=max(moment, known or moment)))
+    latest = {object_id: max(moment, known.get(object_id, moment)) for object_id, moment in moments.items()}
+    rows = [{**row, "object_id": object_id, "received_at": moment} for object_id, moment in latest.items()]
+    connection.execute(deletions.insert(), rows)
 
 
 def _stands_against(known: sa.Row[Any], other: Review, *, is_current: bool) -> bool:
