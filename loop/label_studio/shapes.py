@@ -80,16 +80,16 @@ def number(value: object) -> float | None:
 def _rectangle(result: Json, value: Json, where: str) -> Outline:
     x, y, width, height = (_percent(value, key, where) for key in ("x", "y", "width", "height"))
     rotation = _rotation(value, where)
-    if max(abs(width), abs(height)) > LARGEST:
+    box = Box(x, y, x + width, y + height)
+    if rotation:  # a side may be longer than the image is in its direction before the turn
+        box = enclosing(box, rotation, _aspect(result, rotation, where))
+    elif width < 0 or height < 0:  # as in old projects
+        box = Box(min(box.x0, box.x1), min(box.y0, box.y1), max(box.x0, box.x1), max(box.y0, box.y1))
+    if max(box.x1 - box.x0, box.y1 - box.y0) > LARGEST:
         raise PayloadError(
             f"{where}.value", "a width and a height in percent of the image's", (width * 100, height * 100)
         )
-    box = Box(x, y, x + width, y + height)
-    if rotation:
-        return Outline(enclosing(box, rotation, _aspect(result, rotation, where)), rotation)
-    if width < 0 or height < 0:  # as in old projects
-        box = Box(min(box.x0, box.x1), min(box.y0, box.y1), max(box.x0, box.x1), max(box.y0, box.y1))
-    return Outline(box)
+    return Outline(box, rotation)
 
 
 def _ellipse(result: Json, value: Json, where: str) -> Outline:

@@ -80,6 +80,21 @@ def test_a_rotated_box_becomes_its_enclosing_box_in_pixels():
     assert region.box.is_close_to(Box(0.25, 0.25, 0.5, 1.25), 1e-9)
 
 
+def test_a_box_that_is_turned_may_be_as_long_as_the_other_side_of_the_image():
+    tall = {"original_width": 400, "original_height": 1200}
+    turned = without(ls_region(x=50, y=5, width=250, height=5, **tall), rotation=90)
+
+    (region,) = read(turned).regions
+
+    assert region.box.is_close_to(Box(0.35, 0.05, 0.5, 0.05 + 1000 / 1200), 1e-9)
+
+
+def test_a_turned_box_in_pixels_is_broken():
+    turned = without(ls_region(x=50, y=5, width=320, height=200), rotation=30)
+
+    assert [part.why for part in read(turned).unread] == [Why.BROKEN]
+
+
 @pytest.mark.parametrize("score", ["0.5", 0.5])
 def test_a_score_that_is_written_as_text_is_read(score):
     assert read(rectangle(score=score)).regions[0].score == 0.5
