@@ -52,8 +52,9 @@ def read_coco(root: Path) -> ForeignDataset:
     """
     Read the JSON files of a folder, and find the images that they name in the folder. Raises PayloadError.
 
-    A crowd is left out and counted. An object has its `bbox`, else the box around its polygons. An image is unread if
-    its objects cannot be told from those of others: it has no id, or that of another file, or an object names no image.
+    A crowd is left out and counted. An object has its `bbox`, if it has an extent, else the box around its polygons. An
+    image is unread if its objects cannot be told from those of others: it has no id, or that of another file, or an
+    object names no image.
     """
     folder = ImageFolder(root)
     files = [name for name in folder.files if name.endswith(".json")]
@@ -208,16 +209,22 @@ def _load(path: Path) -> Any:
 def _shrink(item: dict[str, Any]) -> object:
     if "image_id" not in item:
         return item
-    points = _around(item.get("segmentation")) if not item.get("bbox") else None
+    box = item.get("bbox")
+    points = _around(item.get("segmentation")) if _is_blank(box) else None
     return _Object(
         id=item.get("id"),
         image=item["image_id"],
         category=item.get("category_id"),
-        box=item.get("bbox"),
+        box=[] if points else box,
         points=points,
         is_crowd=item.get("iscrowd") not in (None, "", "0", 0),
         score=item.get("score"),
     )
+
+
+def _is_blank(box: object) -> bool:
+    """Whether a `bbox` is missing, or has no extent: some programs write zeros beside a polygon."""
+    return not box or (isinstance(box, list) and any(side in (0, "0") for side in box[2:4]))
 
 
 def _around(polygons: object) -> tuple[float, float, float, float] | None:

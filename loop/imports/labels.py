@@ -37,6 +37,8 @@ def read_labels(image: ForeignImage, size: ShownSize, plan: ImportPlan, seed: st
         return ImportedImage(image.name, ImageNote.UNREAD, str(error))
     regions = _write_regions(boxes, plan.classes.label_of, seed)
     if plan.kind is LabelKind.REVIEWS:
+        if notes[BoxNote.EMPTY] and not regions:  # something was drawn: it is no background
+            return ImportedImage(image.name, ImageNote.UNREAD, "none of its boxes has an extent on the image")
         regions = [replace(region, score=None) for region in regions]
     notes[BoxNote.UNWANTED] += len(boxes) - len(regions)
     return ReadLabels(regions, +notes)

@@ -53,6 +53,16 @@ def test_polygons_without_a_box_are_enclosed_and_counted(tmp_path):
     assert image.notes == {BoxNote.ENCLOSED: 1}
 
 
+@pytest.mark.parametrize("box", [[0, 0, 0, 0], [1, 2, 0.0, 18], ["1", "2", "0", "0"]])
+def test_a_polygon_beside_a_box_without_extent_is_enclosed(tmp_path, box):
+    make_coco(tmp_path, ONE, [coco_box(1, box, segmentation=[[1, 2, 10, 2, 10, 20]])])
+
+    image = read(tmp_path)["train/a.jpg"]
+
+    assert sides(image.boxes[0].box) == (1, 2, 10, 20)
+    assert image.notes == {BoxNote.ENCLOSED: 1}
+
+
 @pytest.mark.parametrize(
     ("annotation", "expected"),
     [

@@ -132,6 +132,37 @@ def test_an_image_whose_labels_are_not_read_whole_is_no_review_but_may_be_a_pred
     assert notes(predictions)["a"] is ImageNote.IMPORTED
 
 
+def test_an_image_on_which_no_box_has_an_extent_is_no_image_without_objects(importing, studio, tmp_path):
+    make_yolo(tmp_path, {"a": "0 0.5 0.5 0 0.2\n", "b": f"{CAR}0 0.5 0.5 0 0.2\n"})
+
+    reviews = run(importing, tmp_path)
+
+    assert notes(reviews) == {"a": ImageNote.UNREAD, "b": ImageNote.IMPORTED}
+    assert "extent" in reviews[0].why
+    assert len(studio.tasks) == 1
+
+
+def test_an_image_with_labels_in_two_files_is_no_review_of_half_of_its_objects(importing, studio, tmp_path):
+    for category, name in ((1, "cars"), (2, "people")):
+        images = {1: ("both.jpg", 64, 48), category + 1: (f"{name}.jpg", 64, 48)}
+        boxes = [coco_box(number, [1, 1, 10 * category, 20], category=category) for number in images]
+        make_coco(tmp_path, images, boxes, file=f"{name}.json")
+
+    reviews = run(importing, tmp_path, form=DatasetFormat.COCO)
+
+    assert notes(reviews) == {"both": ImageNote.UNREAD, "cars": ImageNote.IMPORTED, "people": ImageNote.IMPORTED}
+    assert "several places" in reviews[0].why
+
+
+def test_an_image_with_the_same_labels_in_two_files_is_imported_once(importing, studio, tmp_path):
+    for file in ("all.json", "val.json"):
+        make_coco(tmp_path, {1: ("a.jpg", 64, 48)}, [coco_box(1, [1, 1, 10, 20])], file=file)
+
+    reviews = run(importing, tmp_path, form=DatasetFormat.COCO)
+
+    assert [image.note for image in reviews] == [ImageNote.IMPORTED, ImageNote.TWICE]
+
+
 def test_boxes_of_a_class_without_a_label_are_left_out_on_request_and_counted(importing, studio, tmp_path):
     make_yolo(tmp_path, {"a": f"{CAR}2 0.5 0.5 0.2 0.4\n"}, names="names: [Car, Person, dog]\n")
 
