@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from loop.references.wanted import JudgedRegion, NamedBox
 from loop.regions import Box, Region, read_region
+from loop.reviews.standing import is_compared, is_standing
 from loop.reviews.verdicts import Decision
 from loop.storage.queries import chunked, is_deleted
 from loop.storage.tables import predictions, reviews, verdicts
@@ -108,12 +109,14 @@ def _select_newest_predictions(project_id: int) -> sa.Select[Any]:
 
 
 def _select_reviews(project_id: int) -> sa.Select[Any]:
-    """Select reviews that stand. Any change of them changes their count or the time of their last record."""
+    """
+    Select reviews that stand. Any change of them changes their count or the time of their last record.
+
+    None of a task that the sync set aside: its review does not count, and may count again without any change.
+    """
     columns = reviews.c
-    is_gone = is_deleted("annotation", columns.project_id, columns.annotation_id, columns.created_at)
-    has_no_task = is_deleted("task", columns.project_id, columns.task_id, columns.created_at)
     query = sa.select(columns.task_id, sa.literal("r"), sa.func.count(), sa.func.max(columns.recorded_at))
-    return query.where(columns.project_id == project_id, ~is_gone, ~has_no_task).group_by(columns.task_id)
+    return query.where(is_standing(project_id), is_compared()).group_by(columns.task_id)
 
 
 def _select_verdicts(project_id: int) -> sa.Select[Any]:

@@ -1,10 +1,12 @@
-"""An image that the embedder fails on costs only its own vectors."""
+"""What is set aside: an image that the embedder fails on, and a task whose reviews the sync cannot read."""
 
 import pytest
 
 from loop.references.entries import CollectionKind
 from loop.references.index import index
+from loop.reviews.set_aside import Step
 from tests.builders import box, region, served
+from tests.references.builders import entries, reviewed
 from tests.references.fakes import FakeReferences
 from tests.swap import swap
 from tests.vision.fakes import FakeEmbedders
@@ -53,3 +55,17 @@ def test_an_embedder_without_memory_gives_no_image_up(rooms):
         index(rooms.references, 1)
 
     assert rooms.vision.embedders.calls == 2  # for the first image, and for the second, whose memory is missing
+
+
+def test_a_task_that_the_sync_set_aside_has_no_references_until_it_is_released(rooms):
+    rooms = swap(rooms, (rooms.vision.embedders, FakeEmbedders()), (rooms.references.milvus, FakeReferences()))
+    reviewed(rooms, region("a"))
+    index(rooms.references, 1)
+
+    found = []
+    for errors in ({1: "another annotation cannot be read"}, {}):  # its review does not change
+        rooms.reviews.set_aside.replace(1, Step.COMPARE, [1], errors)
+        index(rooms.references, 1)
+        found.append(list(entries(rooms, CollectionKind.REFERENCES)))
+
+    assert found == [[], ["a"]]
