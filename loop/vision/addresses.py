@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 
 CLOUD_SCHEMES = ("s3", "s3s", "gs", "azure-blob", "azure_spi", "dbx")
+UPLOADS = "/data/upload/"  # where Label Studio serves the files that were uploaded to it
 LOCAL_FILES = "/data/local-files/"  # where Label Studio serves files of its own machine, the path in its `d`
 RESOLVER = re.compile(r"/(?:tasks|projects)/\d+/resolve/?\?(?:.*&)?fileuri=([\w-]+)")
 WHOLE_RESOLVER = re.compile(RESOLVER.pattern + r"=*\Z")
@@ -93,18 +94,27 @@ def _read_paths(address: str) -> list[str]:
     Return the paths in an address, as written and as percent-decoded.
 
     Only Label Studio's own local-files address names its file in `d`. The key of a cloud object may have `#` and `?`.
+    Two hosts may have files of one name, so the host is the first folder, except for Label Studio's own files.
     """
     scheme = scheme_of(address)
     rest = address[len(scheme) + 3 :] if scheme else address
     if scheme in CLOUD_SCHEMES:
         return [rest, unquote(rest)]
-    if scheme:
-        rest = f"/{rest.partition('/')[2]}"
+    host, rest = _split_host(rest) if scheme else ("", rest)
     path = re.split(r"[?#]", rest, maxsplit=1)[0]
     served = re.search(r"[?&]d=([^&#]*)(.*)", rest[len(path) :], re.DOTALL)
     if served and f"{path.rstrip('/')}/".endswith(LOCAL_FILES):
         return [unquote(served[1]), unquote_plus(served[1]), served[1] + served[2]]
-    return [unquote(path), path] if scheme else [rest, unquote(path), path]
+    if not scheme:
+        return [rest, unquote(path), path]
+    folder = "" if UPLOADS in path or path == "/" else host
+    return [folder + unquote(path), folder + path]
+
+
+def _split_host(rest: str) -> tuple[str, str]:
+    """Return the host after a scheme, without login and port, and the path behind it with its query."""
+    host, _, path = rest.partition("/")
+    return re.sub(r":\d*\Z", "", host.rpartition("@")[2]).lower(), f"/{path}"
 
 
 def _unwrap(address: str) -> str:

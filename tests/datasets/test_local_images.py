@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import shutil
 import time
 import unicodedata
 from contextlib import suppress
@@ -56,6 +57,7 @@ def find(folder, address, task=1):
         pytest.param("s3://bucket/b/a.jpg", "bucket/b/a.jpg", id="s3-with-its-bucket"),
         pytest.param("https://cdn.example/b/a.jpg?sig=x", "a.jpg", id="url"),
         pytest.param("https://cdn.example/b/a%20b.jpg", "b/a b.jpg", id="url-escaped"),
+        pytest.param("https://cdn.example/b/a.jpg", "cdn.example/b/a.jpg", id="url-with-its-host"),
         pytest.param("a%20b.jpg", "a%20b.jpg", id="as-written"),
         pytest.param(unicodedata.normalize("NFD", "/data/upload/1/é.jpg"), "é.jpg", id="letters-in-two-parts"),
         pytest.param("b/é.jpg", unicodedata.normalize("NFD", "b/é.jpg"), id="file-name-in-two-parts"),
@@ -128,6 +130,20 @@ def test_a_file_that_two_addresses_claim_is_the_image_of_neither(folder, order):
     left_out = [1, 2, 5] if order == 1 else [1, 4, 5]
     assert snapshot.report["left_out"] == {"the image cannot be read": left_out}
     assert "bucket/cam2/a.jpg or of bucket/cam1/a.jpg" in snapshot.report["causes"]["1" if order == 1 else "5"]
+
+
+def test_a_file_that_two_hosts_may_have_is_the_image_of_neither_unless_it_lies_in_a_folder_of_its_host(folder):
+    put(folder, "now.jpg", "b.jpg", "c.jpg")
+    addresses = ["http://cam1/now.jpg", "http://cam2/now.jpg", "s3://x/b.jpg", "s3://x/c.jpg"]
+
+    snapshot = converted(folder, *addresses)
+    shutil.rmtree(folder / "out")
+    put(folder, "cam1/now.jpg")
+    again = converted(folder, *addresses)
+
+    assert snapshot.report["left_out"] == {"the image cannot be read": [1, 2]}
+    assert "cam1/now.jpg" in snapshot.report["causes"]["1"]
+    assert again.report["left_out"] == {}
 
 
 def test_two_tasks_may_show_one_image_by_addresses_that_agree(folder):
