@@ -17,7 +17,7 @@ from loop.reviews.verdicts import Decision, Verdict
 from loop.serving.store import AUDIT, LoggedPrediction
 from loop.storage.exchange_tables import operations
 from loop.storage.queries import begin_alone, chunked
-from loop.storage.tables import reviews, verdicts
+from loop.storage.tables import predictions, reviews, verdicts
 
 PAGE = 500
 IN_ORDER = (verdicts.c.reviewed_at, verdicts.c.task_id, verdicts.c.version, verdicts.c.position)
@@ -84,12 +84,20 @@ class VerdictStore:
             return dict(connection.execute(query.group_by(verdicts.c.decision)).all())
 
     def count_audited(self, project_id: int, version: str) -> list[JudgedAudit]:
-        """Return the audited tasks with verdicts on a version that annotators saw."""
+        """
+        Return the audited tasks with verdicts on a version that annotators saw.
+
+        Those that had another review before the version predicted them are left out: it may have learnt their image.
+        """
         columns = verdicts.c
         wrong = sa.func.sum(sa.case((columns.decision == Decision.CONFIRMED.value, 0), else_=1))
         query = sa.select(columns.task_id, columns.prediction_id, sa.func.count(), wrong)
         is_of_version = (columns.project_id == project_id, columns.version == version, sa.not_(columns.is_shadow))
-        query = query.where(*is_of_version, columns.stream == AUDIT)
+        earlier = reviews.c
+        is_of_task = (earlier.project_id == columns.project_id, earlier.task_id == columns.task_id)
+        is_earlier = (earlier.annotation_id != columns.annotation_id, earlier.created_at < predictions.c.served_at)
+        query = query.join(predictions, predictions.c.id == columns.prediction_id)
+        query = query.where(*is_of_version, columns.stream == AUDIT, ~sa.exists().where(*is_of_task, *is_earlier))
         with self._engine.connect() as connection:
             rows = connection.execute(query.group_by(columns.task_id, columns.prediction_id))
             return [JudgedAudit(*row) for row in rows]

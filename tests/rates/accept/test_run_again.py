@@ -10,7 +10,7 @@ from loop.rates.accept.plan import plan_acceptance
 from loop.reviews.verdicts import Decision
 from loop.serving.store import AUDIT
 from loop.vision.addresses import identify
-from tests.builders import ls_region, region, served
+from tests.builders import ls_region, region, review, served
 from tests.fakes import Killed
 from tests.rates.accept.builders import (
     ALL,
@@ -133,6 +133,13 @@ def test_an_open_task_that_was_in_a_dataset_is_not_accepted(loop):
     loop.datasets.splits.keep_sides(1, {1: False})
 
     assert [task.task_id for task in plan_acceptance(loop.rates, 1, ERROR).tasks] == ALL[1:]
+
+
+def test_an_audited_task_that_had_a_review_before_the_version_predicted_it_does_not_count(loop):
+    for task in range(1000, 1010):  # a second person annotates them
+        loop.reviews.store.record(review(region("old"), annotation=10_000 + task, task=task, minutes=-60), {})
+
+    assert plan_acceptance(loop.rates, 1, ERROR).all_audited == AUDITED - 10
 
 
 def test_audited_tasks_of_another_share_do_not_count(loop, studio):
