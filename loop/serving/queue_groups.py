@@ -25,7 +25,7 @@ class GroupStore:
 
     def find_reviewed(self, project_id: int, annotator: int | None = None) -> set[int]:
         """Return the tasks that somebody, or one annotator, has annotated or skipped."""
-        query = sa.select(reviews.c.task_id).where(reviews.c.project_id == project_id).distinct()
+        query = sa.select(reviews.c.task_id).where(reviews.c.project_id == project_id, ~_is_gone()).distinct()
         if annotator is not None:
             query = query.where(reviews.c.annotator == annotator)
         with self._engine.connect() as connection:
@@ -34,9 +34,8 @@ class GroupStore:
     def find_known(self, project_id: int, task_ids: Sequence[int]) -> set[int]:
         """Return those of the tasks that have a known answer: an annotation that is starred and was not deleted."""
         columns = reviews.c
-        is_gone = is_deleted("annotation", columns.project_id, columns.annotation_id, columns.created_at)
-        is_gone |= is_deleted("task", columns.project_id, columns.task_id, columns.created_at)
-        query = sa.select(columns.task_id).where(columns.project_id == project_id, columns.is_ground_truth, ~is_gone)
+        is_known = (columns.project_id == project_id, columns.is_ground_truth, ~_is_gone())
+        query = sa.select(columns.task_id).where(*is_known)
         with self._engine.connect() as connection:
             chunks = (connection.scalars(query.where(columns.task_id.in_(ids))) for ids in chunked(task_ids))
             return {task_id for chunk in chunks for task_id in chunk}
@@ -48,3 +47,10 @@ class GroupStore:
             connection.execute(task_groups.delete().where(task_groups.c.project_id == project_id))
             if rows:
                 connection.execute(task_groups.insert(), rows)
+
+
+def _is_gone() -> sa.ColumnElement[bool]:
+    """Whether an annotation, or its task, was deleted."""
+    columns = reviews.c
+    is_gone = is_deleted("annotation", columns.project_id, columns.annotation_id, columns.created_at)
+    return is_gone | is_deleted("task", columns.project_id, columns.task_id, columns.created_at)

@@ -77,6 +77,16 @@ def test_the_group_with_the_fewest_reviewed_tasks_comes_first_for_each_annotator
     assert "1 task of its group of similar tasks reviewed" in list_queue(rooms.serving, 1, annotator=7).tasks[1].why
 
 
+def test_a_deleted_annotation_counts_in_no_group(rooms, predict):
+    for task, score in ((1, 0.1), (2, 0.2)):
+        predict(task, score)
+    rooms.serving.groups.replace(1, {1: 1, 2: 2, 10: 1})
+    rooms.reviews.store.record(review(annotation=1, task=10), {})
+    rooms.reviews.store.delete(1, "annotation", {1: NOON})
+
+    assert places(rooms) == [1, 2]
+
+
 def test_an_empty_project_has_an_empty_queue(rooms, version):
     assert list_queue(rooms.serving, 1) == type(list_queue(rooms.serving, 1))(version, 0, ())
 
