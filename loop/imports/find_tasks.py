@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from loop.errors import ImageError, Refused
@@ -11,7 +11,7 @@ from loop.imports.foreign import ForeignImage, ShownSize
 from loop.imports.formats import LookedThrough
 from loop.imports.image_folder import explain_choice
 from loop.imports.labels import are_same, digest, log_predictions, read_labels, score_of
-from loop.imports.name_index import NameIndex, split_name
+from loop.imports.name_index import Likeness, NameIndex, split_name
 from loop.imports.outcome import ImageNote, ImportedImage, ImportPlan
 from loop.imports.upload import batches, read_size
 from loop.label_studio.imports.tasks import IMPORTED, LabelKind
@@ -52,7 +52,7 @@ def label_tasks(
 
     A task that has a review keeps it. Done twice changes nothing.
     """
-    labeller = _Labeller(reviews, project_id, plan, limits)
+    labeller = _Labeller(reviews, project_id, plan, limits, found.dataset.read())
     is_shown = False
     for batch in batches(found.dataset.read()):
         outcomes = labeller.do(batch)
@@ -65,11 +65,19 @@ def label_tasks(
 class _Labeller:
     """One import of labels into the tasks of a project."""
 
-    def __init__(self, reviews: ReviewsRoom, project_id: int, plan: ImportPlan, limits: ImageLimits) -> None:
+    def __init__(
+        self,
+        reviews: ReviewsRoom,
+        project_id: int,
+        plan: ImportPlan,
+        limits: ImageLimits,
+        images: Iterable[ForeignImage],
+    ) -> None:
         self._reviews, self._client, self._project_id = reviews, reviews.studio.client, project_id
         self._plan, self._limits = plan, limits
         self._config: LabelConfig = reviews.studio.projects.get(project_id).config()
         self._tasks = NameIndex(self._list_names())
+        self._claims = self._list_claims(images)
         self._taken: dict[int, str] = {}
 
     def do(self, images: Sequence[ForeignImage]) -> list[ImportedImage]:
@@ -98,15 +106,39 @@ class _Labeller:
                 if original := original_name(parts):
                     yield (original,), task.id
 
+    def _list_claims(self, images: Iterable[ForeignImage]) -> dict[int, tuple[Likeness, list[str]]]:
+        """Return the names of the images that a task is most like, by task: at most one of several can be its own."""
+        claims: dict[int, tuple[Likeness, list[str]]] = {}
+        for image in images:
+            likeness, ids = self._match(image)
+            for task_id in ids:
+                most, names = claims.get(task_id, (likeness, []))
+                if likeness > most:
+                    claims[task_id] = (likeness, [image.name])
+                elif likeness == most:
+                    claims[task_id] = (most, list(dict.fromkeys((*names, image.name))))
+        return claims
+
+    def _match(self, image: ForeignImage) -> tuple[Likeness, list[int]]:
+        """Return the ids of the tasks that may show an image, and how much their paths are like its own."""
+        parts, by_stem = split_name(image.name), image.path is None
+        if not parts:
+            return (False, 0), []
+        likeness, ids = self._tasks.match(parts, by_stem=by_stem)
+        if not ids:
+            likeness, ids = self._tasks.match((stored_name(parts[-1]),), by_stem=by_stem)
+        return likeness, sorted(set(ids))
+
     def _find(self, image: ForeignImage) -> int | ImportedImage:
         """Return the id of the task that shows an image, or why there is none."""
-        parts, is_file = split_name(image.name), image.path is not None
-        ids = self._tasks.find(parts, by_stem=not is_file) if parts else []
-        ids = ids or (self._tasks.find((stored_name(parts[-1]),), by_stem=not is_file) if parts else [])
-        distinct = sorted(set(ids))
+        _, distinct = self._match(image)
         if len(distinct) != 1:
             why = explain_choice([f"task {task_id}" for task_id in distinct]) if distinct else "no task of this name"
             return ImportedImage(image.name, ImageNote.NO_TASK, why)
+        _, names = self._claims.get(distinct[0], (None, [image.name]))
+        if names != [image.name]:
+            why = explain_choice(names) if len(names) > 1 else f"it is {names[0]}"
+            return ImportedImage(image.name, ImageNote.NO_TASK, f"task {distinct[0]}: {why}")
         if other := self._taken.get(distinct[0]):
             return ImportedImage(image.name, ImageNote.TWICE, f"task {distinct[0]} has the labels of {other}")
         self._taken[distinct[0]] = image.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -41,7 +42,7 @@ class ImageFolder:
         Return the image that a dataset calls *name*, or None and why there is none.
 
         The image may lie in a folder of *beside*, or anywhere: then its path ends with *name*, or with its file name.
-        Of several, the one in a folder named in *hint* is meant. *name* may lack its suffix.
+        Of several, the one in a folder that *hint* names is meant. *name* may lack its suffix.
         """
         parts = split_name(name)
         if not parts:
@@ -52,7 +53,9 @@ class ImageFolder:
                 return self.root / exact, ""
         found = self._index.find(parts)
         if hint and len(found) > 1:
-            found = [file for file in found if any(part in hint for part in PurePosixPath(file).parts[:-1])] or found
+            found = [
+                file for file in found if any(_is_named(part, hint) for part in PurePosixPath(file).parts[:-1])
+            ] or found
         if len(found) == 1:
             return self.root / found[0], ""
         return None, explain_choice(found) if found else "no file of this name in the folder"
@@ -67,6 +70,11 @@ class ImageFolder:
 
     def _is_inside(self, link: Path) -> bool:
         return link.resolve().is_relative_to(self.root)
+
+
+def _is_named(folder: str, hint: str) -> bool:
+    """Whether a hint names a folder as words of their own, perhaps with a year: `train` in `instances_train2017`."""
+    return re.search(rf"(?<![^\W_]){re.escape(folder)}(?:(?<!\d)\d{{4}})?(?![^\W_])", hint) is not None
 
 
 def explain_choice(found: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 Parts = Sequence[str]
+Likeness = tuple[bool, int]
 
 
 class NameIndex(Generic[T]):
@@ -27,14 +28,19 @@ class NameIndex(Generic[T]):
         """
         Return the things whose path has the same file name, and shares the longest end with *parts*.
 
-        If there is none, or only *by_stem* is asked for, the name may differ in its suffix, or lack it.
+        If there is none, or only *by_stem* is asked for, the name may lack its suffix, or differ in it.
         """
+        return self.match(parts, by_stem=by_stem)[1]
+
+    def match(self, parts: Parts, *, by_stem: bool = False) -> tuple[Likeness, list[T]]:
+        """Return the same, with how much the paths are alike: whole names before stems, then the folders shared."""
         wanted = compose(parts)
         named = [] if by_stem else self._by_name.get(wanted[-1], [])
-        named = named or self._by_stem.get(PurePosixPath(wanted[-1]).stem) or self._by_stem.get(wanted[-1]) or []
+        is_whole = bool(named)
+        named = named or self._by_stem.get(wanted[-1]) or self._by_stem.get(PurePosixPath(wanted[-1]).stem) or []
         shared = [(_count_shared(path[:-1], wanted[:-1]), thing) for path, thing in named]
         most = max((count for count, _ in shared), default=0)
-        return [thing for count, thing in shared if count == most]
+        return (is_whole, most), [thing for count, thing in shared if count == most]
 
 
 def split_name(name: str) -> list[str]:

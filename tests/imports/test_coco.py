@@ -196,6 +196,37 @@ def test_an_ambiguous_name_is_named(tmp_path):
     assert image.missing == "it may be any of 2 files: one/a.jpg, other/a.jpg"
 
 
+@pytest.mark.parametrize(
+    ("file", "folders", "meant"),
+    [
+        pytest.param("data.json", ("a", "b"), None, id="a-letter-of-a-word"),
+        pytest.param("pretrain.json", ("train", "val"), None, id="the-end-of-a-word"),
+        pytest.param("cam10.json", ("cam1", "cam10"), "cam10", id="the-beginning-of-a-number"),
+        pytest.param("instances_val2017.json", ("train", "val"), "val", id="a-word-with-a-year"),
+        pytest.param("_my-set.json", ("my-set", "set-2"), "my-set", id="two-words"),
+    ],
+)
+def test_a_folder_is_named_by_whole_words_alone(tmp_path, file, folders, meant):
+    make_coco(tmp_path, {1: ("a.jpg", 64, 48)}, [coco_box(1, [16, 12, 32, 24])], file=file)
+    for folder in folders:
+        write(tmp_path / folder / "a.jpg", (tmp_path / "a.jpg").read_bytes())
+    (tmp_path / "a.jpg").unlink()
+
+    (image,) = read(tmp_path).values()
+
+    assert image.path == (tmp_path / meant / "a.jpg" if meant else None)
+
+
+def test_a_name_without_its_suffix_may_have_a_point(tmp_path):
+    make_coco(tmp_path, {1: ("a.v2", 64, 48)}, [coco_box(1, [16, 12, 32, 24])])
+    for name in ("a.jpg", "a.v2.jpg"):
+        write(tmp_path / name, (tmp_path / "a.v2").read_bytes())
+
+    (image,) = read(tmp_path).values()
+
+    assert image.path == tmp_path / "a.v2.jpg"
+
+
 def test_objects_of_an_image_that_is_not_listed_are_named(tmp_path):
     make_coco(tmp_path, ONE, [coco_box(7, [1, 2, 3, 4])])
 

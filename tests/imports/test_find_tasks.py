@@ -5,6 +5,7 @@ from loop.imports.outcome import ImageNote
 from loop.label_studio.imports.tasks import IMPORTED, LabelKind
 from loop.reviews.sync import sync
 from tests.builders import ls_annotation, ls_region, ls_task
+from tests.datasets.builders import photo
 from tests.imports.builders import CAR, PERSON, make_yolo, run, write
 
 OWN = {"import_id": None}
@@ -58,6 +59,34 @@ def test_a_name_that_several_tasks_or_none_have_is_named(importing, studio, tmp_
 
     assert {image.note for image in done.values()} == {ImageNote.NO_TASK}
     assert done["images/train/a.jpg"].why == "it may be any of 2 files: task 1, task 2"
+
+
+def make_cameras(root, labels):
+    write(root / "data.yaml", "names: [Car, Person]\n")
+    for camera, text in labels.items():
+        write(root / "images" / camera / "a.jpg", photo(camera))
+        write(root / "labels" / camera / "a.txt", text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("address", "own", "why"),
+    [
+        pytest.param("s3://bucket/cam2/a.jpg", "cam2", "task 1: it is images/cam2/a.jpg", id="its-folder-tells"),
+        pytest.param("/data/upload/1/0a1b2c3d-a.jpg", None, "task 1: it may be any of 2 files", id="nothing-tells"),
+    ],
+)
+def test_of_two_images_that_a_task_may_show_the_labels_of_the_other_are_left_out(
+    importing, studio, tmp_path, address, own, why
+):
+    studio.tasks = [ls_task(1, address)]
+
+    done = find(importing, make_cameras(tmp_path, {"cam1": CAR, "cam2": PERSON}))
+
+    imported = [name for name, image in done.items() if image.note is ImageNote.IMPORTED]
+    assert imported == ([f"images/{own}/a.jpg"] if own else [])
+    assert done["images/cam1/a.jpg"].note is ImageNote.NO_TASK
+    assert done["images/cam1/a.jpg"].why.startswith(why)
 
 
 def test_the_review_of_a_person_stays(importing, studio, tmp_path):
