@@ -11,13 +11,14 @@ def compare_shadows(rates: RatesRoom, project_id: int) -> dict[str, Rates]:
     """
     The rates of each shadow and its champion, on the reviewed tasks that both answered.
 
-    Both are judged by overlap alone. The champion keeps an advantage, because the reviewer saw and corrected its boxes.
+    A champion has its own beside each of its shadows. Both are judged by overlap alone. The champion
+    keeps an advantage, because the reviewer saw and corrected its boxes.
     """
     groups: dict[str, Rates] = {}
     for (shadow, champion), comparison in compare_side_by_side(rates.shadows.read_answers(project_id)).items():
         tasks = f"on {comparison.tasks} tasks"
         groups |= {
-            f"{champion} (served, {tasks})": comparison.champion,
-            f"{shadow} (shadow, {tasks})": comparison.shadow,
+            f"{champion} (served beside {shadow}, {tasks})": comparison.champion,
+            f"{shadow} (shadow of {champion}, {tasks})": comparison.shadow,
         }
     return groups

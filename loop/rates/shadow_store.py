@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from loop.rates.shadow_comparison import ShadowAnswer
 from loop.regions import Region, read_regions
+from loop.serving.store import KNOWN
 from loop.storage.tables import predictions, verdicts
 from loop.vision.addresses import identify
 
@@ -25,7 +26,8 @@ class ShadowStore:
 
         Every region of a task is in exactly one verdict on the version that served. The verdicts therefore give its
         predicted and its reviewed regions. A task without a verdict is left out: it is not reviewed, or it has neither
-        predictions nor objects.
+        predictions nor objects. So is one that was reviewed after its shadow began to serve, and one that had a known
+        answer when it was predicted.
         """
         rows: dict[int, list[sa.Row[Any]]] = {}
         with self._engine.connect() as connection:
@@ -40,10 +42,13 @@ class ShadowStore:
         for (task_id, version), row in newest.items():
             if task_id in rows and task_id in served and identify(row.image) == identify(served[task_id].image):
                 served_verdicts = [verdict for verdict in rows[task_id] if not verdict.is_shadow]
+                shown = served_verdicts[0] if served_verdicts else served[task_id]
+                if shown.version == version or KNOWN in (shown.stream, row.stream):
+                    continue
                 answers.append(
                     ShadowAnswer(
                         shadow=version,
-                        champion=served_verdicts[0].version if served_verdicts else served[task_id].version,
+                        champion=shown.version,
                         by_shadow=read_regions(row.regions),
                         by_champion=_regions(verdict.predicted for verdict in served_verdicts),
                         reviewed=_regions(verdict.reviewed for verdict in served_verdicts),
@@ -53,13 +58,13 @@ class ShadowStore:
 
 
 def _select_predictions(project_id: int, *, is_shadow: bool) -> sa.Select[Any]:
-    columns = (predictions.c.task_id, predictions.c.version, predictions.c.image, predictions.c.regions)
+    columns = [predictions.c[name] for name in ("task_id", "version", "stream", "image", "regions")]
     conditions = (predictions.c.is_shadow == is_shadow, predictions.c.task_id.in_(_select_shadowed_tasks(project_id)))
     return sa.select(*columns).where(predictions.c.project_id == project_id, *conditions).order_by(predictions.c.id)
 
 
 def _select_verdicts(project_id: int) -> sa.Select[Any]:
-    columns = (verdicts.c.task_id, verdicts.c.version, verdicts.c.is_shadow, verdicts.c.predicted, verdicts.c.reviewed)
+    columns = [verdicts.c[name] for name in ("task_id", "version", "stream", "is_shadow", "predicted", "reviewed")]
     conditions = (verdicts.c.project_id == project_id, verdicts.c.task_id.in_(_select_shadowed_tasks(project_id)))
     return sa.select(*columns).where(*conditions).order_by(verdicts.c.id)
 
