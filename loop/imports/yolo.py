@@ -38,7 +38,9 @@ def read_yolo(root: Path) -> ForeignDataset:
     """
     folder = ImageFolder(root)
     names, boxes_first = _read_names(folder)
-    label_files = {name for name in folder.files if name.endswith(".txt") and _is_label_file(name)}
+    texts = {name for name in folder.files if name.endswith(".txt") and PurePosixPath(name).name not in LISTS}
+    of_images = {_find_label_file(image, texts) for image in folder.images}
+    label_files = {name for name in texts if name in of_images or _is_label_file(name)}  # an image may be test.jpg
     if not label_files:
         raise PayloadError(str(root), "label files, such as labels/train/a.txt for images/train/a.jpg", "none")
 

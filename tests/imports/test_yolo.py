@@ -75,6 +75,20 @@ def test_an_empty_label_file_shows_nothing_and_a_missing_one_says_nothing(tmp_pa
     assert not images["images/train/missing.jpg"].is_labelled
 
 
+def test_an_image_may_have_the_name_of_a_file_that_holds_no_labels(tmp_path):
+    make_yolo(tmp_path, {"test": CAR, "readme": CAR, "a": CAR})
+    for name in ("test.txt", "README.txt", "labels/classes.txt"):
+        write(tmp_path / name, "images/train/a.jpg\n")
+
+    images = read(tmp_path)
+
+    assert {name: len(image.boxes) for name, image in images.items()} == {
+        "images/train/a.jpg": 1,
+        "images/train/readme.jpg": 1,
+        "images/train/test.jpg": 1,
+    }
+
+
 def test_a_label_file_without_its_image_is_named(tmp_path):
     make_yolo(tmp_path, {"a": "", "gone": "0 0.5 0.5 0.2 0.4\n"})
     (tmp_path / "images/train/gone.jpg").unlink()
