@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from loop.errors import PayloadError
 from loop.label_studio.label_config import BOXES, LabelConfig
 from loop.label_studio.payloads import Review, read_review
-from loop.label_studio.result_format import read_result
+from loop.label_studio.result_format import NO_SHAPES, read_result
 from loop.label_studio.shapes import NoBox, outline
 from loop.regions import Box, Region
 from loop.storage.storable import is_id
@@ -161,6 +161,26 @@ def relabel(result: object, labels: Mapping[str, str], config: LabelConfig, wher
 
 def _is_several(labels: object) -> bool:
     return isinstance(labels, list) and len(labels) > 1
+
+
+def keep_others(result: object, config: LabelConfig, ids: Collection[str]) -> list[dict[str, Any]]:
+    """
+    Return what stays of a result if our regions in it are replaced by regions with these *ids*.
+
+    These are the shapes that are none of our regions, such as those on another image, and the choices and texts of the
+    whole image, of such a shape, or of a region that still has its id.
+    """
+    items = objects(result)
+    ours = {region.id for region in read_result(items, config, "annotation").regions}
+    gone = {"", *ours} - {*ids}
+    return [dict(item) for item in items if _is_other(item, config, ours, gone)]
+
+
+def _is_other(item: Json, config: LabelConfig, ours: Collection[str], gone: Collection[str]) -> bool:
+    if item.get("type") in NO_SHAPES:
+        return not any(str(item.get(key)) in gone for key in ("id", "from_id", "to_id"))
+    reading = read_result([item], config, "annotation")
+    return str(item.get("id")) not in ours and not reading.regions and not reading.unread
 
 
 def read_rectangle(item: Json, config: LabelConfig) -> Region | None:

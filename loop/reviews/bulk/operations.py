@@ -139,7 +139,7 @@ class Create(_WriteOperation):
 
 
 class Update(_WriteOperation):
-    """New regions for an existing review."""
+    """New regions for an existing review; choices, texts and shapes of others stay, unless it has a `result`."""
 
     operation: Literal["update"]
     annotation: Id

@@ -15,6 +15,7 @@ from loop.label_studio.annotations import (
     add_ids,
     add_origins,
     image_size,
+    keep_others,
     read_origins,
     read_rectangle,
     region_ids,
@@ -36,13 +37,14 @@ class ReviewContext:
     The state that the regions of a review can refer to.
 
     *predictions* are the task's predictions in Label Studio, *logged* the regions of all predictions that were served.
-    *origins* are the origins of the regions of the annotation to be updated, by region id. *size* is the width and
-    height of the image in pixels, None if Label Studio does not know it.
+    *existing* is the result of the annotation to be updated, with the *origins* of its regions by region id. *size* is
+    the width and height of the image in pixels, None if Label Studio does not know it.
     """
 
     task_id: int
     predictions: tuple[ReadPrediction, ...] = ()
     logged: tuple[Region, ...] = ()
+    existing: object = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     size: tuple[int, int] | None = None
 
@@ -73,6 +75,7 @@ def read_context(
         task_id=task.id,
         predictions=tuple(_read_all(task.predictions, task.id, config)),
         logged=tuple(region for regions in logged for region in regions),
+        existing=existing,
         origins=read_origins(existing),
         size=image_size(existing) or task.image_size(),
     )
@@ -84,6 +87,7 @@ def write(
     """
     Write a review as the editor does: each region has an origin, which is predicted, changed, or drawn.
 
+    Plain regions take the place of our regions only: choices, texts and other shapes of the annotation stay.
     Without origins the annotation looks like one that nobody has seen. The ids of new regions depend on *seed* and
     index only, so an operation done twice writes the same. Raises PayloadError for an unknown region id.
     """
@@ -125,7 +129,8 @@ def _write_plain(
         origins.append(_origin(region, original) if original else context.origins.get(region.id, MANUAL))
         score = original.score if original else None
         regions.append(replace(region, id=region.id or _new_id(seed, index), score=score))
-    return add_origins(write_result(regions, config, size), origins)
+    others = keep_others(context.existing, config, [region.id for region in regions])
+    return [*others, *add_origins(write_result(regions, config, size), origins)]
 
 
 def _read_region(plain: PlainRegion, config: LabelConfig) -> Region:

@@ -10,6 +10,8 @@ from loop.reviews.bulk.operations import read_operation
 from loop.reviews.bulk.regions import read_context, unique_id, write
 from tests.builders import CONFIG, ls_annotation, ls_region, ls_task, region
 
+TREES = '<EllipseLabels name="other" toName="image"><Label value="Tree"/></EllipseLabels>'
+WITH_OTHERS = CONFIG.replace("</View>", f'<Choices name="good" toName="image"/>{TREES}</View>')
 LEFT, MOVED = [0.1, 0.1, 0.4, 0.4], [0.2, 0.1, 0.5, 0.4]
 
 
@@ -18,9 +20,9 @@ def stored(*regions, number=9, minutes=0, **fields):
     return {**annotation, "model_version": "v@1", **fields}
 
 
-def written(*regions, predictions=(), logged=(), existing=None, seed="k", **fields):
+def written(*regions, predictions=(), logged=(), existing=None, seed="k", config=CONFIG, **fields):
     operation = {"operation": "create", "task": 1, **({"regions": list(regions)} if not fields else {}), **fields}
-    config = parse(CONFIG)
+    config = parse(config)
     known = read_context(StoredTask(ls_task(1, predictions=list(predictions))), logged, config, existing)
     return write(read_operation(operation, config, "here"), known, config, where="here", seed=seed)
 
@@ -84,6 +86,30 @@ def test_a_drawn_region_that_is_updated_stays_drawn():
     review = written({"id": "d", "label": "Car", "box": MOVED}, existing=[ls_region("d", origin="manual")])
 
     assert review.result[0]["origin"] == "manual"
+
+
+def test_new_regions_replace_regions_alone():
+    def of(region_id, kind="choices", control="good", **value):
+        return {
+            "id": region_id,
+            "type": kind,
+            "from_name": control,
+            "to_name": "image",
+            "value": {kind: ["yes"], **value},
+        }
+
+    place = {"x": 1, "y": 1, "width": 9, "height": 9}
+    tree = of("t", "ellipselabels", "other", ellipselabels=["Tree"], radiusX=1, radiusY=1, x=5, y=5)
+    ours = [ls_region("d", origin="manual"), ls_region("gone", origin="manual"), {**ls_region("b"), "value": None}]
+    relations = [{"type": "relation", "from_id": "d", "to_id": to} for to in ("t", "gone")]
+    existing = [of("i"), *ours, tree, of("d", **place), of("gone", **place), of("t"), *relations]
+
+    once = written({"id": "d", "label": "Person", "box": MOVED}, existing=existing, config=WITH_OTHERS).result
+    again = written({"id": "d", "label": "Person", "box": MOVED}, existing=once, config=WITH_OTHERS).result
+
+    assert once[:-1] == [of("i"), tree, of("d", **place), of("t"), relations[0]]
+    assert once[-1]["value"]["rectanglelabels"] == ["Person"]
+    assert again == once
 
 
 def test_the_image_size_is_what_anything_in_the_task_tells():
