@@ -20,6 +20,7 @@ from loop.rates.review_times import SecondsPolicy
 from loop.rates.review_work import ReviewWork
 from loop.regions import read_regions
 from loop.reviews.verdicts import Decision
+from loop.serving.log_search import is_gone
 from loop.serving.queue_order import Ranking
 from loop.serving.store import AUDIT, KNOWN
 from loop.storage.exchange_tables import notices
@@ -193,14 +194,12 @@ _COLUMNS = (
     *("task_id", "version", "stream", "decision", "is_relabelled", "predicted", "reviewed", "annotator"),
     "reviewed_at",
 )
-
-
 _PREDICTED, _REVIEWED = (verdicts.c[name]["label"].as_string() for name in ("predicted", "reviewed"))
 
 
 def _is_shown(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
-    """The prediction was shown for a review that may count."""
-    return predictions.c.project_id == project_id, ~predictions.c.is_shadow, predictions.c.stream != KNOWN
+    """The prediction was shown for a review that may count, of a task that was not deleted since."""
+    return predictions.c.project_id == project_id, ~predictions.c.is_shadow, predictions.c.stream != KNOWN, ~is_gone()
 
 
 def _is_rated(project_id: int, since: datetime | None = None) -> list[sa.ColumnElement[bool]]:

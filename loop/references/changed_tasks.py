@@ -11,6 +11,7 @@ from loop.references.wanted import JudgedRegion, NamedBox
 from loop.regions import Box, Region, read_region
 from loop.reviews.standing import is_compared, is_standing
 from loop.reviews.verdicts import Decision
+from loop.serving.log_search import is_gone
 from loop.storage.queries import chunked, is_deleted
 from loop.storage.tables import predictions, reviews, verdicts
 from loop.storage.taxonomy_tables import named_boxes
@@ -94,11 +95,9 @@ def _read_planned(connection: sa.Connection, project_id: int, embedder: str) -> 
 
 
 def _select_newest(project_id: int) -> sa.Select[Any]:
-    columns = predictions.c
-    is_gone = is_deleted("task", columns.project_id, columns.task_id, columns.served_at)
     return (
         sa.select(predictions.c.task_id, sa.func.max(predictions.c.id).label("prediction_id"))
-        .where(predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow), ~is_gone)
+        .where(predictions.c.project_id == project_id, sa.not_(predictions.c.is_shadow), ~is_gone())
         .group_by(predictions.c.task_id)
     )
 
@@ -140,8 +139,8 @@ def _select_named(project_id: int) -> sa.Select[Any]:
 def _is_named(project_id: int) -> sa.ColumnElement[bool]:
     """Select boxes of a project that a person named, of tasks that were not deleted since."""
     columns = named_boxes.c
-    is_gone = is_deleted("task", columns.project_id, columns.task_id, columns.named_at)
-    return sa.and_(columns.project_id == project_id, ~is_gone)
+    has_no_task = is_deleted("task", columns.project_id, columns.task_id, columns.named_at)
+    return sa.and_(columns.project_id == project_id, ~has_no_task)
 
 
 def _read_judged_region(row: sa.Row[Any]) -> JudgedRegion:

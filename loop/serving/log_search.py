@@ -77,10 +77,9 @@ class LogSearch:
         columns = predictions.c
         of_version = (columns.project_id == project_id, columns.version == version, sa.not_(columns.is_shadow))
         of_task = (reviews.c.project_id == columns.project_id, reviews.c.task_id == columns.task_id)
-        is_gone = is_deleted("task", columns.project_id, columns.task_id, columns.served_at)
         annotation = (reviews.c.project_id, reviews.c.annotation_id, reviews.c.created_at)
         is_annotated = sa.exists().where(*of_task, ~is_deleted("annotation", *annotation))
-        query = sa.select(columns.task_id, columns.score).where(*of_version, has_boxes(), ~is_gone, ~is_annotated)
+        query = sa.select(columns.task_id, columns.score).where(*of_version, has_boxes(), ~is_gone(), ~is_annotated)
         with self._engine.connect() as connection:
             return {row.task_id: row.score for row in connection.execute(query.order_by(columns.id))}
 
@@ -88,6 +87,12 @@ class LogSearch:
 def has_boxes() -> sa.ColumnElement[bool]:
     """Whether the boxes of a prediction were not dropped."""
     return predictions.c.dropped_at.is_(None)
+
+
+def is_gone() -> sa.ColumnElement[bool]:
+    """Whether the task of a prediction was deleted since."""
+    columns = predictions.c
+    return is_deleted("task", columns.project_id, columns.task_id, columns.served_at)
 
 
 def is_unused() -> sa.ColumnElement[bool]:
