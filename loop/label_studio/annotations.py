@@ -118,6 +118,11 @@ def read_origins(result: object) -> dict[str, str]:
     return {str(item.get("id")): str(item.get("origin") or MANUAL) for item in objects(result)}
 
 
+def has_origins(result: object) -> bool:
+    """Whether any region of a result has an origin, as those that somebody saw in the editor do."""
+    return any(item.get("origin") for item in objects(result))
+
+
 def add_ids(result: Sequence[Json], ids: Sequence[str]) -> list[dict[str, Any]]:
     """Give each region of a result that has no id the one at its place in *ids*."""
     return [{"id": region_id, **item} for item, region_id in zip(result, ids, strict=True)]

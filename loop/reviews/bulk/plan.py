@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from loop.errors import ImageError, PayloadError, Refused
-from loop.label_studio.annotations import Annotation, AnnotationChanges
+from loop.label_studio.annotations import Annotation, AnnotationChanges, has_origins
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
@@ -108,7 +108,7 @@ class OperationPlanner:
         if operation.lead_time is not None:
             changes["lead_time"] = operation.lead_time
         is_timed = operation.lead_time is not None or annotation.is_timed
-        if written.parent_prediction is not None or not (written.result or is_timed):
+        if written.parent_prediction is not None or not (has_origins(written.result) or is_timed):
             changes["parent_prediction"] = written.parent_prediction  # else it would look like a bulk accept
         client = self._reviews.studio.client
         return OperationPlan(

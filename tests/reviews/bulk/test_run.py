@@ -119,9 +119,10 @@ def test_it_flows_as_an_annotators_work_does(loop, studio):
     assert {one.lead_time for one in records} == {1.5}
 
 
-def test_a_review_with_nothing_in_it_counts(loop, studio):
+@pytest.mark.parametrize("others", [[], [{"id": "c", "type": "choices", "value": {"choices": ["clear"]}}]])
+def test_a_review_with_nothing_in_it_counts(loop, studio, others):
     loop.serving.predictions.append([served(region("p"))])
-    studio.annotate(studio.tasks[0], [ls_region("p")])
+    studio.annotate(studio.tasks[0], [ls_region("p"), *others])
     studio.annotations(1)[0].update(lead_time=None, parent_prediction=9)  # a bulk accept that nobody looked at
 
     do(loop, update(1, "u"))
@@ -129,3 +130,4 @@ def test_a_review_with_nothing_in_it_counts(loop, studio):
 
     records, _ = loop.reviews.verdicts.page(VerdictFilter(project=1))
     assert [one.decision.value for one in records] == ["false_positive"]
+    assert studio.annotations(1)[0]["result"] == others
