@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from xml.etree.ElementTree import Element
 
 from loop.label_studio.label_config import parse
-from loop.label_studio.label_config_xml import root_of
+from loop.label_studio.label_config_xml import root_of, tags
 
 Json = dict[str, Any]
 KEYS = "categories"  # key of a region's meta: views find tasks by it, and later runs find earlier matches
@@ -112,8 +112,8 @@ def find_control(xml: str) -> MatchControl | None:
     Raises LabelConfigError as `label_config.parse` does.
     """
     image, root = parse(xml).to_name, root_of(xml)
-    for tag, kind in (("Taxonomy", ControlKind.TAXONOMY), ("Choices", ControlKind.CHOICES)):
-        for control in root.iter(tag):
+    for kind in (ControlKind.TAXONOMY, ControlKind.CHOICES):
+        for control in tags(root, kind.value):
             attributes = _attributes(control)
             targets = [name.strip() for name in attributes.get("toname", "").split(",")]
             if image in targets and attributes.get("name") and _is_true(attributes, "perregion"):
@@ -138,7 +138,7 @@ def _read_choices(parent: Element) -> tuple[Choice, ...]:
     choices: dict[str, Choice] = {}
     for child in parent:
         attributes = _attributes(child)
-        if child.tag != "Choice":
+        if child.tag.casefold() != "choice":
             for choice in _read_choices(child):
                 choices.setdefault(choice.value, choice)
         elif value := attributes.get("alias") or attributes.get("value"):

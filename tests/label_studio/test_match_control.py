@@ -39,8 +39,9 @@ def test_what_cannot_show_a_match_of_a_region_is_no_control(control):
     assert find_control(config(control)) is None
 
 
-def test_attributes_are_read_without_regard_to_case_as_the_editor_does():
-    assert find_control(config(TAXONOMY.replace("perRegion", "perregion"))) is not None
+@pytest.mark.parametrize("name", ["perRegion", "Taxonomy", "Choice"])
+def test_names_are_read_without_regard_to_case_as_the_editor_does(name):
+    assert path(config(TAXONOMY.replace(name, name.lower())), "owl") == ("ANIMAL", "av")
 
 
 @pytest.mark.parametrize(
