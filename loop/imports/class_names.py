@@ -47,7 +47,7 @@ def name_classes(used: Sequence[str], config: LabelConfig, naming: ClassNaming) 
     """Return the labels of the *used* classes. Raises PayloadError that names the classes without a label."""
     if unused := sorted(set(naming.names) - {*used, *map(str.strip, used)}):
         raise PayloadError("--map", f"classes of the dataset: {join_names(used)}", join_names(unused))
-    known = config.label_map(used)
+    known = {name: label for name, label in config.label_map(used).items() if not _is_twin(name, label, used, config)}
     label_of: dict[str, str] = {}
     added: list[str] = []
     unknown: list[str] = []
@@ -70,3 +70,9 @@ def name_classes(used: Sequence[str], config: LabelConfig, naming: ClassNaming) 
         )
         raise PayloadError("classes of the dataset", expected, join_names(unknown))
     return NamedClasses(label_of, tuple(dict.fromkeys(added)))
+
+
+def _is_twin(name: str, label: str, used: Sequence[str], config: LabelConfig) -> bool:
+    """Whether a class has the name of a label in another case only, and another class of the dataset has it exactly."""
+    is_stated = any(name in known.predicted_values for known in config.labels)
+    return name != label and label in used and name.casefold() == label.casefold() and not is_stated

@@ -55,3 +55,13 @@ def test_a_class_that_differs_from_two_labels_only_in_case_is_neither():
     assert name_classes(["CAR", "Car"], twins, ClassNaming({})).label_of == {"CAR": "CAR", "Car": "Car"}
     with pytest.raises(PayloadError, match=r"--map CLASS=LABEL.*found car"):
         name_classes(["car"], twins, ClassNaming({}))
+
+
+def test_classes_that_differ_only_in_case_are_not_one_label():
+    stated = parse(CONFIG.replace('"Car"', '"Car" predicted_values="car"'))
+
+    with pytest.raises(PayloadError, match=r"--map CLASS=LABEL.*found car"):
+        name_classes(["Car", "car"], CARS, ClassNaming({}))
+    assert name_classes(["Car", "car"], CARS, ClassNaming({}, adds=True)).label_of == {"Car": "Car", "car": "car"}
+    assert name_classes(["Car", "car"], CARS, ClassNaming({"car": "Car"})).label_of == {"Car": "Car", "car": "Car"}
+    assert name_classes(["Car", "car"], stated, ClassNaming({})).label_of == {"Car": "Car", "car": "Car"}
