@@ -17,8 +17,9 @@ def compare_shadows(rates: RatesRoom, project_id: int) -> dict[str, Rates]:
     groups: dict[str, Rates] = {}
     for (shadow, champion), comparison in compare_side_by_side(rates.shadows.read_answers(project_id)).items():
         tasks = f"on {comparison.tasks} tasks"
-        groups |= {
-            f"{champion} (served beside {shadow}, {tasks})": comparison.champion,
-            f"{shadow} (shadow of {champion}, {tasks})": comparison.shadow,
-        }
+        served, shadowed = f"{champion} (served, {tasks})", f"{shadow} (shadow, {tasks})"
+        if {served, shadowed} & groups.keys():  # a version with several others beside it
+            served = f"{champion} (served beside {shadow}, {tasks})"
+            shadowed = f"{shadow} (shadow of {champion}, {tasks})"
+        groups |= {served: comparison.champion, shadowed: comparison.shadow}
     return groups

@@ -39,7 +39,7 @@ def test_a_log_never_grows_far_beyond_its_limit_and_its_end_is_there(tmp_path):
 
     kept = lines(former, log)
     assert log.stat().st_size <= 50_000
-    assert all(len(line) == LINE - 1 for line in kept)
+    assert all(len(line) == LINE - 1 for line in [*lines(former)[:-1], *lines(log)])  # the one at the cut may be short
     assert kept[-1].startswith("end 0 ")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["web.log", "web.log.1"]
 

@@ -36,8 +36,8 @@ def test_each_shadow_has_the_rates_of_its_champion_on_its_own_tasks(rooms, log):
     reviewed(rooms, 2, parent_prediction=9)
 
     assert compare_shadows(rooms.rates, 1) == {
-        f"{OLD} (served beside {NEW}, on 1 tasks)": Rates(confirmed=1),
-        f"{NEW} (shadow of {OLD}, on 1 tasks)": Rates(confirmed=1),
+        f"{OLD} (served, on 1 tasks)": Rates(confirmed=1),
+        f"{NEW} (shadow, on 1 tasks)": Rates(confirmed=1),
         f"{OLD} (served beside {NEWER}, on 1 tasks)": Rates(false_positive=1),
         f"{NEWER} (shadow of {OLD}, on 1 tasks)": Rates(false_positive=1),
     }

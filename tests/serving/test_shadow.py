@@ -185,8 +185,8 @@ def test_a_review_judges_both_and_only_what_served_counts(rooms):
     (tried,) = ShadowStore(rooms.engine).read_answers(1)
     assert (tried.shadow, tried.champion, len(tried.by_champion), len(tried.reviewed)) == (NEW, OLD, 2, 2)
     assert compare_shadows(rooms.rates, 1) == {
-        f"{OLD} (served beside {NEW}, on 1 tasks)": Rates(confirmed=1, false_positive=1, missed=1),
-        f"{NEW} (shadow of {OLD}, on 1 tasks)": Rates(confirmed=2),
+        f"{OLD} (served, on 1 tasks)": Rates(confirmed=1, false_positive=1, missed=1),
+        f"{NEW} (shadow, on 1 tasks)": Rates(confirmed=2),
     }
 
 

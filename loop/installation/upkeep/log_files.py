@@ -14,7 +14,7 @@ def cut_logs(folder: Path, largest: int = LARGEST) -> None:
     Move the content of each log that has grown too large to `NAME.log.1`, in place of the content that was there.
 
     A log is copied and emptied, not renamed: its writers, of which there may be several, keep it open to append, and go
-    on at its new end. A line that is written in the microseconds between the two is lost.
+    on at its new end. A line that is written in the microseconds between the two is lost or cut short.
     """
     for log in folder.glob("*.log"):
         with suppress(OSError):  # it was removed, or the disk is full: the next time it is tried again
