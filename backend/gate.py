@@ -15,6 +15,8 @@ WAITING = 8  # requests that may wait for that
 CLICKS = 8  # calls of click tools that are handed on at once; as many as WAITING may wait for that
 PICTURES = 2  # small pictures that are made at once
 PICTURES_WAITING = 24  # that may wait for that: a browser asks for six at a time
+SERVICES = 4  # pages at once that ask Label Studio or Milvus, which may hang
+SERVICES_WAITING = 8  # that may wait for that
 WAIT_SECONDS = 10.0
 
 R = TypeVar("R")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backend.app import catch_up
-from backend.gate import CLICKS, PICTURES, PICTURES_WAITING, PREDICTS, WAITING
+from backend.gate import CLICKS, PICTURES, PICTURES_WAITING, PREDICTS, SERVICES, SERVICES_WAITING, WAITING
 from backend.metrics import open_files
 from loop.log_lines import LimitedWarnings, set_up_logs
 
@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from loop.serving.predictor import Predictor
 
 OTHERS = (
-    16  # threads for requests that take no time; none of them is ever held by a prediction, a click tool or a picture
+    16  # threads for requests that take no time: no prediction, click tool, picture or page that asks others holds them
+)
+HELD = (  # threads for requests that may take long
+    *(PREDICTS, WAITING, CLICKS, WAITING, PICTURES, PICTURES_WAITING, SERVICES, SERVICES_WAITING),
 )
 
 worker_class = "backend.door_worker.DoorWorker"
-threads = PREDICTS + WAITING + CLICKS + WAITING + PICTURES + PICTURES_WAITING + OTHERS
+threads = sum(HELD) + OTHERS
 worker_connections = 500  # in a process; above it, idle ones are closed
 timeout = 120
 graceful_timeout = 4

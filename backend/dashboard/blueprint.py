@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -16,6 +17,7 @@ from backend import access, session
 from backend.dashboard import csrf
 from backend.dashboard.forms import form
 from backend.errors import secure
+from backend.gate import Gate
 from loop.access.callers import READING
 from loop.errors import LoopError, RecordsDown, Unauthorized, UnknownProject
 from loop.label_studio.projects import Project
@@ -90,6 +92,16 @@ def rooms() -> Rooms:
     """Return the rooms of the installation."""
     own: Rooms = current_app.extensions["rooms"]
     return own
+
+
+def in_turn() -> AbstractContextManager[None]:
+    """
+    Let few views at once into a `with` block that asks Label Studio or Milvus. Raises Overloaded.
+
+    Either may hang, and a view that asks it holds its thread meanwhile: without turns no thread would be left.
+    """
+    services: Gate = current_app.extensions["services"]
+    return services.entered()
 
 
 def show(template: str, *, project: Project | None = None, **values: object) -> str:

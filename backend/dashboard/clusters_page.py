@@ -9,7 +9,7 @@ from flask import Response, flash, request, url_for
 from werkzeug.exceptions import NotFound
 
 from backend.dashboard.at_work import find_working
-from backend.dashboard.blueprint import Answer, go_back, project_page, rooms, show
+from backend.dashboard.blueprint import Answer, go_back, in_turn, project_page, rooms, show
 from backend.dashboard.forms import form, reason, text
 from loop.discovery.decide import dismiss, promote
 from loop.discovery.pages.clusters import read_cluster, read_clusters
@@ -106,7 +106,8 @@ def undo_cluster(project: Project) -> Answer:
 def _decide(project: Project, act: Callable[[], Sequence[str]], then: str = "") -> Answer:
     """Do what a person decided, and say on the page what changed and what follows, or why nothing changed."""
     try:
-        lines = act()
+        with in_turn():
+            lines = act()
     except LoopError as error:
         return go_back("clusters", str(error), is_error=True, project_id=project.id)
     if then:

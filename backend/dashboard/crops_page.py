@@ -10,7 +10,7 @@ from flask import request, url_for
 
 from backend import access
 from backend.api import AT_ONCE
-from backend.dashboard.blueprint import Answer, go_back, project_page, rooms, show
+from backend.dashboard.blueprint import Answer, go_back, in_turn, project_page, rooms, show
 from backend.dashboard.forms import form, reason, text
 from backend.dashboard.pictures_page import SOURCE, read_source
 from loop.crops.grid import SUSPICIONS, CropOrder, CropPage, CropQuery, list_crops
@@ -37,7 +37,8 @@ FIELDS = ("order", "label", SOURCE, "page", "like")
 @project_page("crops/", entry="Crops")
 def crops(project: Project) -> Answer:
     """Show a page of crops."""
-    page = list_crops(rooms().crops, project.id, _read_query())
+    with in_turn():
+        page = list_crops(rooms().crops, project.id, _read_query())
     return show(
         "crops.html",
         project=project,
@@ -57,7 +58,8 @@ def crops(project: Project) -> Answer:
 def show_crops_in_label_studio(project: Project) -> Answer:
     """Make a view of the tasks of the selected crops."""
     boxes = _read_boxes()
-    line = put_tasks(rooms().studio.client, project.id, VIEW_TITLE, [box.task_id for box in boxes])
+    with in_turn():
+        line = put_tasks(rooms().studio.client, project.id, VIEW_TITLE, [box.task_id for box in boxes])
     return _go_back(project, f"Label Studio, {line}")
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from flask import request
 
-from backend.dashboard.blueprint import Answer, page, project_page, rooms, show, show_part
-from loop.errors import Busy
+from backend.dashboard.blueprint import Answer, in_turn, page, project_page, rooms, show, show_part
 from loop.installation.doctor import examine_machine, examine_project
 from loop.installation.findings import Finding
 from loop.label_studio.projects import Project
-
-AT_ONCE = threading.BoundedSemaphore(3)  # in a process: checks wait for other services, and have a thread each
 
 
 @page("doctor", entry="Doctor")
@@ -24,7 +19,7 @@ def doctor() -> Answer:
     installation, projects = rooms().installation, rooms().studio.projects.all()
     sections = {}
     if request.args.get("run"):
-        with _taking_turns():
+        with in_turn():
             sections = {0: examine_machine(installation).findings}
             sections |= {each.id: examine_project(installation, each) for each in projects}
     return show("doctor.html", projects=projects, sections=sections)
@@ -43,17 +38,6 @@ def doctor_project(project: Project) -> Answer:
 
 
 def _examine(run: Callable[[], list[Finding]]) -> Answer:
-    with _taking_turns():
+    with in_turn():
         findings = run()
     return show_part("findings.html", findings=findings, counts=Counter(each.level for each in findings))
-
-
-@contextmanager
-def _taking_turns() -> Iterator[None]:
-    """Let few run at once. Raises Busy."""
-    if not AT_ONCE.acquire(timeout=20):
-        raise Busy("the doctor is busy: look again in a minute")
-    try:
-        yield
-    finally:
-        AT_ONCE.release()

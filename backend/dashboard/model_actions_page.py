@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.dashboard.blueprint import Answer, go_back, project_page, rooms
+from backend.dashboard.blueprint import Answer, go_back, in_turn, project_page, rooms
 from backend.dashboard.forms import form, reason, text
 from loop.errors import LoopError
 from loop.gate.promote_by_hand import check_promotion
@@ -32,7 +32,8 @@ def pin_model(project: Project) -> Answer:
     """Let a version serve, and keep it whatever the gate says."""
     name, why = text("version"), reason()
     try:
-        version = promoting.pin(rooms().registry, project.id, name, why)
+        with in_turn():
+            version = promoting.pin(rooms().registry, project.id, name, why)
     except LoopError as error:
         return _refuse(project, error)
     message = f"{version.name} serves, and stays until the pin is removed"
@@ -52,7 +53,8 @@ def roll_back_model(project: Project) -> Answer:
     """Let the version serve that served before."""
     why = reason()
     try:
-        version = promoting.roll_back(rooms().registry, project.id, why)
+        with in_turn():
+            version = promoting.roll_back(rooms().registry, project.id, why)
     except LoopError as error:
         return _refuse(project, error)
     return go_back("models", f"{version.name} serves again", project_id=project.id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from backend.dashboard.blueprint import Answer, project_page, rooms, show, show_part
-from loop.installation.watching.overview import count_open_tasks, read_now, read_overview
+from backend.dashboard.blueprint import Answer, in_turn, project_page, rooms, show, show_part
+from loop.errors import Overloaded
+from loop.installation.watching.overview import OpenTasks, count_open_tasks, read_now, read_overview
 from loop.label_studio.projects import Project
 
 
@@ -22,4 +23,9 @@ def overview_now(project: Project) -> Answer:
 @project_page("open-tasks")
 def overview_open_tasks(project: Project) -> Answer:
     """Show the numbers of open tasks, which Label Studio is asked for."""
-    return show_part("open_tasks.html", open_tasks=count_open_tasks(rooms().installation, project))
+    try:
+        with in_turn():
+            open_tasks = count_open_tasks(rooms().installation, project)
+    except Overloaded as error:
+        open_tasks = OpenTasks(trouble=str(error))
+    return show_part("open_tasks.html", open_tasks=open_tasks)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flask import request
 
 from backend.dashboard import query
-from backend.dashboard.blueprint import Answer, go_back, project_page, rooms, show
+from backend.dashboard.blueprint import Answer, go_back, in_turn, project_page, rooms, show
 from backend.dashboard.charts import Chart, Series
 from loop.errors import PayloadError
 from loop.label_studio.projects import Project
@@ -73,7 +73,8 @@ def rates(project: Project) -> Answer:
 def show_disagreements(project: Project) -> Answer:
     """Make a view of the tasks on which annotators disagree."""
     listed = list_disagreements(list_agreements(rooms().rates, project.id))
-    line = put_tasks(rooms().studio.client, project.id, TITLE, [task.task_id for task in listed])
+    with in_turn():
+        line = put_tasks(rooms().studio.client, project.id, TITLE, [task.task_id for task in listed])
     return go_back("rates", f"Label Studio, {line}", project_id=project.id, by=Grouping.ANNOTATOR.value)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from backend.dashboard.at_work import find_working
-from backend.dashboard.blueprint import Answer, go_back, project_page, rooms, show
+from backend.dashboard.blueprint import Answer, go_back, in_turn, project_page, rooms, show
 from backend.dashboard.forms import form, reason, text
-from loop.errors import LoopError, PayloadError, StalePlan, UpstreamError
+from loop.errors import LoopError, Overloaded, PayloadError, StalePlan, UpstreamError
 from loop.job_queue.page_queue import name_job
 from loop.job_queue.queue import DEFAULT
 from loop.label_studio.projects import Project
@@ -35,8 +35,9 @@ def check_taxonomy(project: Project) -> Answer:
     """Show the errors of a file, or what it would change; nothing is changed."""
     try:
         content = _content()
-        checked = check_file(rooms().taxonomies, project.id, content, TRIED_TASKS)
-    except PayloadError as error:
+        with in_turn():
+            checked = check_file(rooms().taxonomies, project.id, content, TRIED_TASKS)
+    except (Overloaded, PayloadError) as error:
         return go_back("taxonomy", str(error), is_error=True, project_id=project.id)
     return _show(project, checked, content)
 

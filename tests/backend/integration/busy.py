@@ -132,6 +132,8 @@ def slowest(client, settings, times=20):
         "/metrics": lambda fresh: fresh.get("/metrics"),
         "/setup": lambda fresh: fresh.post("/setup", json=set_up),
         "/webhook": lambda fresh: fresh.post("/webhook", json=created(ls_region()), headers=secret),
+        "/loop/": lambda fresh: fresh.get("/loop/"),
+        "/loop/projects/": lambda fresh: fresh.get(f"/loop/projects/{PROJECT}/"),
     }
     seconds = {}
     for route, ask in asks.items():

@@ -1,5 +1,6 @@
 """What controls never waits for what works: gunicorn itself, held by clients, image servers and Label Studio."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -7,6 +8,8 @@ import pytest
 
 from backend.gate import PREDICTS, WAITING
 from tests.backend.integration.busy import (
+    AUTH,
+    PROJECT,
     backend,
     clients,
     hanging_server,
@@ -20,6 +23,7 @@ from tests.backend.integration.busy import (
 pytestmark = pytest.mark.timeout(200)
 
 AT_ONCE = 0.2  # seconds
+PROMPT = 5.0  # seconds for a single request, on a machine with other work; pages hold their threads for 20
 FULL = PREDICTS + WAITING
 
 
@@ -78,6 +82,17 @@ def test_slow_images_hold_predictions_only(served, studio, host):
 
     assert {answer.status_code for answer in answers} == {200}
     assert all("1" in answer.json()["errors"] for answer in answers)
+
+
+@pytest.mark.parametrize("page", ["open-tasks", "doctor"])
+def test_pages_that_ask_a_label_studio_that_hangs_hold_each_other_only(served, page):
+    settings, *_ = served
+    lines = (f"GET /loop/projects/{PROJECT}/{page} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: {AUTH}", "", "")
+    with clients(settings, 100, "\r\n".join(lines).encode()):
+        began = time.monotonic()  # only the first request finds all threads taken, until Label Studio is given up
+        httpx.get(f"{settings.local_url}/health", timeout=30).raise_for_status()
+
+        assert time.monotonic() - began < PROMPT
 
 
 def test_heads_that_do_not_end_and_clients_that_do_not_close_hold_nothing(served):
