@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import posixpath
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     import httpx
 
 PORTS = {"http": 80, "https": 443}
+DOTS = (".", "..")
 
 
 def is_same(address: str, other: str) -> bool:
@@ -45,10 +48,10 @@ def path_within(address: str, site: str) -> str | None:
     Return the path of an address below the address of a site, which may have a path itself.
 
     The path is decoded, without dot segments, and begins with a `/`. None where the address is of another scheme, host
-    or port, or leaves the site's path.
+    or port, or leaves the site's path, or where servers read its dots differently.
     """
     inner, outer = _parse(address), _parse(site)
-    if inner is None or outer is None or _origin(inner) != _origin(outer):
+    if inner is None or outer is None or _origin(inner) != _origin(outer) or _hides_dots(inner):
         return None
     path, prefix = _plain_path(inner), _plain_path(outer).rstrip("/")
     readings = (path, inner.path)  # the second is that of a server that takes `%2e%2e` for a name
@@ -71,6 +74,13 @@ def _parse(address: str) -> httpx.URL | None:
 def _plain_path(url: httpx.URL) -> str:
     """Return the path of an address as most servers read it: decoded, without dot segments and empty parts."""
     return posixpath.normpath("/" + url.path.lstrip("/"))
+
+
+def _hides_dots(url: httpx.URL) -> bool:
+    """Whether some servers see a dot segment in a path where most see a name."""
+    parts = re.split(r"[/\\]", unquote(url.path))  # decoded twice, and with backslashes as slashes
+    seen = sum(part in DOTS for part in url.path.split("/"))
+    return sum(part.partition(";")[0] in DOTS for part in parts) > seen  # without parameters
 
 
 def _origin(url: httpx.URL) -> tuple[str, bytes, int]:
