@@ -11,17 +11,18 @@ from loop.references.milvus_client import Milvus
 
 
 class MilvusProcess:
-    """Milvus Lite over one folder."""
+    """Milvus Lite over one folder; with a *port*, at an address that other machines could reach."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, port=None):
         self.folder = folder
-        self.address = milvus_server.address(folder)
+        self.address = f"http://127.0.0.1:{port}" if port else milvus_server.address(folder)
         self.process = None
+        self._place = ("--host", "127.0.0.1", "--port", str(port)) if port else ()  # in place of the socket
 
     def start(self):
         milvus_server.make_folder(self.folder, 1.0)
         with (self.folder / "log").open("ab") as log:
-            command = [sys.executable, *milvus_server.command(self.folder)]
+            command = [sys.executable, *milvus_server.command(self.folder), *self._place]
             environment = {**os.environ, **milvus_server.ENVIRONMENT}
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=self.folder)
         deadline = time.monotonic() + 60
