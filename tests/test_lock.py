@@ -2,21 +2,24 @@
 
 import re
 
+import pytest
+
 from scripts import setup
 
 PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[\w,-]+\])?==(\S+)(?: ; .+)?")
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}")
 
 
-def test_every_package_of_the_lock_has_hashes_of_its_files():
-    requirements = re.split(r"\n(?! )", setup.LOCK.read_text().rstrip("\n"))
+@pytest.mark.parametrize(("lock", "least"), [(setup.LOCK, 150), (setup.TOOLS_LOCK, 20)], ids=["packages", "tools"])
+def test_every_package_of_a_lock_has_hashes_of_its_files(lock, least):
+    requirements = re.split(r"\n(?! )", lock.read_text().rstrip("\n"))
 
     for requirement in requirements:
         pin, *hashes = requirement.split(" \\\n")
         assert PIN.fullmatch(pin)
         assert hashes, pin
         assert all(map(HASH.fullmatch, hashes)), pin
-    assert len(requirements) > 150
+    assert len(requirements) > least
 
 
 def test_the_versions_of_the_lock_name_the_environment(tmp_path, monkeypatch):

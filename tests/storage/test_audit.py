@@ -15,6 +15,7 @@ from loop.registry.promote import promote as promote_version
 from loop.storage.actor import acting_as, who_acts
 from loop.storage.audit import AuditTrail
 from loop.taxonomy import manage
+from loop.taxonomy.editing.categories import with_thresholds
 from loop.training.after_reviews import sync
 from tests.builders import CONFIG
 from tests.cli.runner import loop
@@ -150,6 +151,18 @@ def test_a_taxonomy_and_the_decisions_on_clusters_are_in_the_trail(rooms):
     assert decisions == [(insects.id, "promoted to Insect", "maria"), (tools.id, "dismissed", "maria")]
     assert taxonomies == [(f"cluster {insects.id} is Insect", "maria"), ("by the book", "maria")]
     assert [entry.why for entry in trail(rooms, "label config")][-1] == f"cluster {insects.id} is Insect"
+
+
+def test_a_threshold_that_changes_alone_is_in_the_trail(rooms):
+    manage.apply(rooms.taxonomies, 1, ANIMALS, "by the book")
+    with acting_as("maria"):
+        manage.apply(rooms.taxonomies, 1, with_thresholds(ANIMALS, {"owl": 0.6}), "calibrated")
+
+    first, change = trail(rooms, "taxonomy")
+
+    assert (change.who, change.why) == ("maria", "calibrated")
+    assert (first.after[:3], change.after[:3]) == ("1, ", "2, ")
+    assert first.after[3:] != change.after[3:]
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["by-an-event", "by-the-sync"])
