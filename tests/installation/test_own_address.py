@@ -1,9 +1,9 @@
-"""The address that the backend listens on."""
+"""The address that the backend listens on, and the way in that `loop up` shows."""
 
 import pytest
 from gunicorn.util import parse_address
 
-from loop.installation.up import _bind_error, parts_of
+from loop.installation.up import _bind_error, _describe_access, parts_of
 from loop.settings import Settings
 from scripts.demo.label_studio import free_port
 
@@ -17,3 +17,18 @@ def test_an_address_of_either_kind_is_listened_on(tmp_path, host):
 
     assert _bind_error(settings) is None
     assert parse_address(web.command[web.command.index("--bind") + 1]) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ({}, ("`loop connect` gives Label Studio a login", "`loop tokens add`")),
+        ({"BASIC_AUTH_USER": "maria", "BASIC_AUTH_PASS": "of a test"}, ("the user maria", "`loop tokens add`")),
+    ],
+    ids=["without-any-setting", "with-a-login"],
+)
+def test_loop_up_shows_the_way_in_without_a_secret(tmp_path, own, words):
+    shown = _describe_access(Settings.read({"LOOP_HOME": str(tmp_path), **own}))
+
+    assert all(each in shown for each in words)
+    assert "of a test" not in shown
