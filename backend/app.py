@@ -14,7 +14,7 @@ from backend.api import api
 from backend.body import Deadlines, forget_body
 from backend.dashboard import pages
 from backend.errors import answer_error, is_for_person
-from backend.gate import CLICKS, PICTURES, PICTURES_WAITING, SERVICES, SERVICES_WAITING, Gate
+from backend.gate import CLICKS, PICTURES, PICTURES_WAITING, SERVICES, SERVICES_WAITING, SIGN_INS, Gate
 from backend.metrics import SECONDS
 from backend.protocol import protocol
 from backend.retries import Retries
@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions.update(rooms=rooms, predictor=predictor, gate=Gate(), deadlines=Deadlines(), lines=LineLimit())
     app.extensions.update(retries=Retries(), asks=Retries(ASK_SECONDS))
     app.extensions.update(clicks=Gate(CLICKS), pictures=Gate(PICTURES, PICTURES_WAITING))
-    app.extensions.update(services=Gate(SERVICES, SERVICES_WAITING))
+    app.extensions.update(services=Gate(SERVICES, SERVICES_WAITING), sign_ins=Gate(SIGN_INS, SIGN_INS))
     app.register_blueprint(protocol)
     app.register_blueprint(intake)
     app.register_blueprint(api)

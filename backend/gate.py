@@ -17,6 +17,7 @@ PICTURES = 2  # small pictures that are made at once
 PICTURES_WAITING = 24  # that may wait for that: a browser asks for six at a time
 SERVICES = 4  # pages at once that ask Label Studio or Milvus, which may hang
 SERVICES_WAITING = 8  # that may wait for that
+SIGN_INS = 2  # people who sign in at once, as many as may wait for that: a stranger's body is read there alone
 WAIT_SECONDS = 10.0
 
 R = TypeVar("R")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backend.app import catch_up
-from backend.gate import CLICKS, PICTURES, PICTURES_WAITING, PREDICTS, SERVICES, SERVICES_WAITING, WAITING
+from backend.gate import CLICKS, PICTURES, PICTURES_WAITING, PREDICTS, SERVICES, SERVICES_WAITING, SIGN_INS, WAITING
 from backend.metrics import open_files
 from loop.log_lines import LimitedWarnings, set_up_logs
 
@@ -13,12 +13,10 @@ if TYPE_CHECKING:
     from backend.door_worker import DoorWorker
     from loop.serving.predictor import Predictor
 
-OTHERS = (
-    16  # threads for requests that take no time: no prediction, click tool, picture or page that asks others holds them
-)
 HELD = (  # threads for requests that may take long
-    *(PREDICTS, WAITING, CLICKS, WAITING, PICTURES, PICTURES_WAITING, SERVICES, SERVICES_WAITING),
+    *(PREDICTS, WAITING, CLICKS, WAITING, PICTURES, PICTURES_WAITING, SERVICES, SERVICES_WAITING, SIGN_INS, SIGN_INS),
 )
+OTHERS = 16  # threads for requests that take no time; none of those above ever holds one of these
 
 worker_class = "backend.door_worker.DoorWorker"
 threads = sum(HELD) + OTHERS

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import redirect, render_template, request, url_for
+from flask import current_app, redirect, render_template, request, url_for
 from werkzeug.exceptions import Forbidden
 
 from backend import session
 from backend.dashboard import csrf
 from backend.dashboard.blueprint import Answer, page, rooms
 from backend.dashboard.forms import text
+from backend.gate import Gate
 
 
 @page("sign-in", methods=["GET", "POST"])
@@ -17,7 +18,10 @@ def sign_in() -> Answer:
     if request.method != "POST":
         return render_template("dashboard/sign_in.html", ticket=request.args.get("ticket", "")[:100])
     csrf.check_site(rooms().studio.backend.url)
-    caller = rooms().access.sign_ins.use(text("ticket"))
+    gate: Gate = current_app.extensions["sign_ins"]
+    with gate.entered():  # anybody may send this body, as slowly as the time for a body allows
+        ticket = text("ticket")
+    caller = rooms().access.sign_ins.use(ticket)
     if caller is None:
         raise Forbidden("this link was used already, or is older than ten minutes: `loop dashboard` prints another")
     session.begin(caller)
