@@ -76,10 +76,25 @@ def empty_records(tmp_path_factory):
     return home / "loop.sqlite3"
 
 
+@pytest.fixture(scope="session")
+def share_towers(tmp_path_factory):
+    """Give a home the exports of image encoders that all tests share: the first to embed makes one, in seconds."""
+    base = tmp_path_factory.getbasetemp()
+    towers = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "towers"
+    towers.mkdir(exist_ok=True)
+
+    def share(home):
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "towers").symlink_to(towers)
+        return home
+
+    return share
+
+
 @pytest.fixture
-def rooms(settings, empty_records):
+def rooms(settings, empty_records, share_towers):
     """Real records in a folder of their own, with a fake Label Studio and a fake queue; project 1 is connected."""
-    settings.home.mkdir(parents=True)
+    share_towers(settings.home)
     if not settings.database_url:
         shutil.copy(empty_records, settings.home)
     built = build(settings)

@@ -16,10 +16,10 @@ TAXONOMY = "nodes: [{id: thing, title: Thing, threshold: 0.3, labels: [Thing]}]"
 
 
 @pytest.fixture(scope="module")
-def loop_settings(label_studio, tmp_path_factory):
+def loop_settings(label_studio, tmp_path_factory, share_towers):
     """The detector knows markers alone, and the project has another label."""
     more = {"LOOP_EMBEDDER": "", "LOOP_MATCH_SECONDS": "20", "LOOP_WEB_WORKERS": "1", "LOOP_RETRAIN_AFTER": "99"}
-    home = tmp_path_factory.mktemp("first-reviews")
+    home = share_towers(tmp_path_factory.mktemp("first-reviews"))
     return settings_of(label_studio, home, **more, LOOP_SCORE_THRESHOLD="0.1", LOOP_SCORE_FLOOR="0.01")
 
 

@@ -30,14 +30,14 @@ CONTROL = (
 
 
 @pytest.fixture(scope="module")
-def loop_settings(label_studio, tmp_path_factory):
+def loop_settings(label_studio, tmp_path_factory, share_towers):
     more = {
         "LOOP_EMBEDDER": "efficientnet:",
         "LOOP_MATCH_SECONDS": "20",
         "LOOP_WEB_WORKERS": "1",
         "LOOP_RETRAIN_AFTER": "99",
     }
-    return settings_of(label_studio, tmp_path_factory.mktemp("matching"), **more)
+    return settings_of(label_studio, share_towers(tmp_path_factory.mktemp("matching")), **more)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.training.integration.trainee import run
 @pytest.mark.timeout(300)
 def test_a_training_is_killed_goes_on_and_serves_in_a_home_of_an_odd_name(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    settings = settings_in(tmp_path / "a ?b%20c#d [x] 'é\" *", LOOP_EPOCHS="2")
+    settings = settings_in(tmp_path / "a ?b%20c#d [x] 'é\" *", LOOP_EPOCHS="2", LOOP_EMBEDDER="efficientnet:")
     reviewed_project(settings)
     with closing(build(settings)) as rooms:
         rooms.trainings.store.ask(1, "by hand")
