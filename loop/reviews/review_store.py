@@ -62,14 +62,14 @@ class ReviewStore:
         Store the state of a review unless a newer one is stored; return the tasks that this changes.
 
         Of two annotations with one id, the one made later exists: Label Studio gave the id out again. *is_current* says
-        that Label Studio has this state now: it can remove the star of a ground truth without a new time, and a new
-        label config changes the regions that are read. An event may be older than the state that the last sync saw, so
+        that Label Studio has this state now: it can remove the star of a ground truth without a new time, a new label
+        config changes the regions that are read, and a script may change the data of the task. An event may be older than the state that the last sync saw, so
         a review that an event changed is compared by the next sync, see `find_uncompared`.
         """
         has_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
         with begin_alone(self._engine, review.project_id) as connection:
             known = connection.execute(sa.select(reviews).where(has_id)).all()
-            if any(_stands_against(row, review, is_current=is_current) for row in known):
+            if any(_stands_against(row, review, data, is_current=is_current) for row in known):
                 return set()
             connection.execute(reviews.delete().where(has_id))
             data = data or next((row.data for row in known if row.task_id == review.task_id), {})  # events may lack it
@@ -236,13 +236,14 @@ def _record_deletions(connection: sa.Connection, project_id: int, kind: str, mom
     connection.execute(deletions.insert(), rows)
 
 
-def _stands_against(known: sa.Row[Any], other: Review, *, is_current: bool) -> bool:
-    """Whether the stored state of an annotation is at least as new as another state of it."""
+def _stands_against(known: sa.Row[Any], other: Review, data: Mapping[str, Any], *, is_current: bool) -> bool:
+    """Whether the stored state of an annotation is at least as new as another state of it and of its task's *data*."""
     ours, theirs = (known.created_at, known.updated_at), (other.created_at, other.updated_at)
     # Compare nothing else: webhook and API describe the same state differently (one has no unique_id).
     # But after a change of the label config the current state may be read differently.
-    now = review_row.write(other, {})
-    is_same = all(getattr(known, name) == now[name] for name in ("is_ground_truth", "regions", "unread"))
+    now = review_row.write(other, data)
+    compared = ("is_ground_truth", "regions", "unread", *(["data"] if data else []))
+    is_same = all(getattr(known, name) == now[name] for name in compared)
     return ours > theirs or (ours == theirs and (is_same or not is_current))
 
 

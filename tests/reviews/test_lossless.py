@@ -12,7 +12,7 @@ from tests.label_studio.fakes import StudioModel
 from tests.reviews.builders import arrive, connected, run_and_be_killed, state
 
 TASKS, ACTS = 2, 16
-OFTEN = {"annotate": 8, "edit": 4, "star": 3, "delete": 3, "unskip": 2, "import": 2}  # the others once
+OFTEN = {"annotate": 8, "edit": 4, "star": 3, "delete": 3, "unskip": 2, "import": 2, "change_data": 2}  # the others once
 SELDOM = ["skip", "accept", "delete_all", "delete_task", "wipe", "add_task", "relabel"]
 WHAT = [what for what, times in OFTEN.items() for _ in range(times)] + SELDOM
 acts = st.tuples(
@@ -39,6 +39,7 @@ def play(studio, what, which, names):
         "accept": lambda: studio.accept(studio.tasks[:2]),
         "delete_all": lambda: studio.delete_annotations(studio.tasks[:2]),
         "delete_task": lambda: studio.delete_task(task),
+        "change_data": lambda: studio.change_data(task),
         "wipe": studio.wipe if which == 0 else lambda: None,
     }
     if what in of_task:

@@ -128,6 +128,19 @@ def test_a_star_that_went_without_an_event_is_found_gone(empty_records, tmp_path
         assert not rooms.reviews.store.find_counted(1)[1].review.is_ground_truth
 
 
+def test_the_data_of_a_task_that_a_script_changed_is_that_of_its_reviews(empty_records, tmp_path):
+    studio = StudioModel(TASKS)
+    studio.annotate(studio.tasks[0], boxes("p"))
+    with connected(empty_records, tmp_path, studio) as rooms:
+        sync(rooms.trainings, 1)
+        studio.change_data(studio.tasks[0])
+
+        assert sync(rooms.trainings, 1).changed == 1
+
+        assert rooms.reviews.store.find_counted(1)[1].data == studio.tasks[0]["data"]
+        assert sync(rooms.trainings, 1).changed == 0
+
+
 def test_an_event_worked_on_after_a_sweep_does_not_bring_back_what_was_deleted_before_it(empty_records, tmp_path):
     studio = StudioModel(TASKS)
     task = studio.tasks[0]
