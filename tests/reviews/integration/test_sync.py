@@ -44,8 +44,10 @@ def test_reviews_deletions_and_imports_without_events_are_found(api, loop_rooms,
     image = api.get(f"/api/tasks/{reviewed}").json()["data"]["image"]
     imported = {"data": {"image": image}, "annotations": [{"result": ls_annotation(ls_region(label="item"))["result"]}]}
     api.post(f"/api/projects/{project_id}/import", json=[imported]).raise_for_status()
+    api.patch(f"/api/tasks/{reviewed}/", json={"data": {"image": image, "camera": "7"}}).raise_for_status()
     sync()
     counted = loop_rooms.reviews.store.find_counted(project_id)
+    assert counted[reviewed].data["camera"] == "7"
     assert {one["id"] for one in annotations_of(api, project_id)} == {one.review.id for one in counted.values()}
     assert reviewed in counted
     assert unannotated not in counted
