@@ -117,6 +117,7 @@ class FakeLabelStudio:
     def delete_prediction(self, prediction_id):
         for task in self.tasks:
             task["predictions"] = [one for one in task.get("predictions") or [] if one.get("id") != prediction_id]
+        return True
 
     def update_prediction(self, prediction_id, **changes):
         for task in self.tasks:

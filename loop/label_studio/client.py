@@ -156,9 +156,9 @@ class LabelStudio(TaskImports):
         """Return one stored prediction. Raises Refused if it does not exist."""
         return StoredPrediction(self._ask("GET", f"api/predictions/{prediction_id}/"))
 
-    def delete_prediction(self, prediction_id: int) -> None:
-        """Remove a stored prediction."""
-        self._ask("DELETE", f"api/predictions/{prediction_id}/")
+    def delete_prediction(self, prediction_id: int) -> bool:
+        """Remove a stored prediction; return whether it was there."""
+        return self._delete(f"api/predictions/{prediction_id}/")
 
     def update_prediction(self, prediction_id: int, **changes: Unpack[PredictionChanges]) -> None:
         """Change fields of a stored prediction; some installations refuse a result without its project."""
@@ -178,9 +178,9 @@ class LabelStudio(TaskImports):
         path, content = f"api/annotations/{annotation_id}/", write_annotation(changes)
         return Annotation(self._ask("PATCH", path, json=content, request_options=ONCE))
 
-    def delete_annotation(self, annotation_id: int) -> None:
-        """Remove an annotation."""
-        self._ask("DELETE", f"api/annotations/{annotation_id}/", request_options=ONCE)
+    def delete_annotation(self, annotation_id: int) -> bool:
+        """Remove an annotation; return whether it was there."""
+        return self._delete(f"api/annotations/{annotation_id}/", request_options=ONCE)
 
     def annotation_of(self, project_id: int, task_id: int, unique_id: str) -> Annotation | None:
         """Return the annotation of a task with that `unique_id`, if any: only exports have the field."""
@@ -239,9 +239,9 @@ class LabelStudio(TaskImports):
         """Change a view."""
         self._ask("PATCH", f"api/dm/views/{view.id}/", json={"project": project_id, "data": write_view(view)})
 
-    def delete_view(self, view_id: int) -> None:
-        """Remove a view."""
-        self._ask("DELETE", f"api/dm/views/{view_id}/")
+    def delete_view(self, view_id: int) -> bool:
+        """Remove a view; return whether it was there."""
+        return self._delete(f"api/dm/views/{view_id}/")
 
     def _list(self, path: str, project_id: int, **options: object) -> list[Json]:
         answer: Any = self._ask("GET", path, params={"project": project_id}, request_options=options)

@@ -177,6 +177,16 @@ class Connection:
             text = f"{self.url} answered {method} {path} with something that is not JSON"
             raise UpstreamError(f"{text}: is LABEL_STUDIO_URL the address of Label Studio, without a page?") from error
 
+    def _delete(self, path: str, **request: Any) -> bool:
+        """Delete what is at a path; return whether it was there."""
+        try:
+            self._ask("DELETE", path, **request)
+        except Refused as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
     def _answer(self, method: str, path: str, **request: Any) -> Any:
         import httpx
         from label_studio_sdk.core.api_error import ApiError
@@ -193,8 +203,7 @@ class Connection:
             text = f"Label Studio answered {method} {path} with {answer.status_code}: {_detail(answer.text)}"
             is_legacy = answer.status_code == 401 and LEGACY_TOKENS_OFF in answer.text
             refusal = LegacyTokenRefused if is_legacy else Refused
-            is_guarded = PRIVATE_ADDRESS in answer.text
-            advice = f"; {GUARDS}" if is_guarded else ADVICE.get(answer.status_code, "")
+            advice = f"; {GUARDS}" if PRIVATE_ADDRESS in answer.text else ADVICE.get(answer.status_code, "")
             raise refusal(text + advice, answer.status_code)
         return answer
 
@@ -230,8 +239,7 @@ def read_token(key: str, now: datetime) -> Token:
     expires_at = _read_time(claims.get("exp"))
     if claims.get("token_type") == "access":
         return Token("access token, which lives for minutes", is_usable=False, expires_at=expires_at)
-    is_over = expires_at is not None and expires_at <= now
-    return Token("personal access token", is_usable=not is_over, expires_at=expires_at)
+    return Token("personal access token", is_usable=expires_at is None or expires_at > now, expires_at=expires_at)
 
 
 def _read_time(seconds: object) -> datetime | None:

@@ -62,9 +62,9 @@ class ReviewStore:
         Store the state of a review unless a newer one is stored; return the tasks that this changes.
 
         Of two annotations with one id, the one made later exists: Label Studio gave the id out again. *is_current* says
-        that Label Studio has this state now: it can remove the star of a ground truth without a new time, a new label
-        config changes the regions that are read, and a script may change the data of the task. An event may be older than the state that the last sync saw, so
-        a review that an event changed is compared by the next sync, see `find_uncompared`.
+        that Label Studio has this state now: a star, the regions that a label config reads, and the data of a task can
+        change without a new time. An event may be older than the state that the last sync saw, so a review that an
+        event changed is compared by the next sync, see `find_uncompared`.
         """
         has_id = sa.and_(reviews.c.project_id == review.project_id, reviews.c.annotation_id == review.id)
         with begin_alone(self._engine, review.project_id) as connection:
@@ -241,9 +241,8 @@ def _stands_against(known: sa.Row[Any], other: Review, data: Mapping[str, Any], 
     ours, theirs = (known.created_at, known.updated_at), (other.created_at, other.updated_at)
     # Compare nothing else: webhook and API describe the same state differently (one has no unique_id).
     # But after a change of the label config the current state may be read differently.
-    now = review_row.write(other, data)
-    compared = ("is_ground_truth", "regions", "unread", *(["data"] if data else []))
-    is_same = all(getattr(known, name) == now[name] for name in compared)
+    now, compared = review_row.write(other, data), ("is_ground_truth", "regions", "unread", "data")
+    is_same = all(getattr(known, name) == now[name] for name in compared if name != "data" or data)
     return ours > theirs or (ours == theirs and (is_same or not is_current))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from loop.errors import Refused
 from loop.label_studio.projects import Project
 from loop.serving.old_predictions import find_removable
 from loop.serving.room import ServingRoom
@@ -30,7 +29,7 @@ def retire(serving: ServingRoom, project_id: int, *, seconds: float = SECONDS) -
         for prediction_id in find_removable(task, champion.name, old):
             if time.monotonic() > deadline:
                 return f"{removed} old predictions removed, and there are more"
-            removed += _remove(serving, prediction_id)
+            removed += serving.studio.client.delete_prediction(prediction_id)
     return f"{removed} old predictions removed"
 
 
@@ -47,13 +46,3 @@ def _old_versions(serving: ServingRoom, project: Project, champion: str) -> set[
         project.shadow,
     }
     return {name for name in ours if retired.get(name, last_move) <= until}  # a former shadow has never served
-
-
-def _remove(serving: ServingRoom, prediction_id: int) -> bool:
-    try:
-        serving.studio.client.delete_prediction(prediction_id)
-    except Refused as error:
-        if error.status != 404:  # removed already
-            raise
-        return False
-    return True

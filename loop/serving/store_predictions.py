@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
-from loop.errors import NotStored, Refused
+from loop.errors import NotStored
 from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
 from loop.registry.loaded_version import LoadedVersion
@@ -128,5 +127,4 @@ class Batches:
     def _remove_replaced(self, task_ids: Iterable[int]) -> None:
         for task_id in sorted(task_ids):
             for prediction_id in self.replaced.get(task_id, ()):
-                with suppress(Refused):  # removed already
-                    self.serving.studio.client.delete_prediction(prediction_id)
+                self.serving.studio.client.delete_prediction(prediction_id)

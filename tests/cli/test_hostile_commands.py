@@ -121,7 +121,7 @@ def test_a_setting_that_cannot_be_used_is_named(home, monkeypatch, variable, val
     ended = loop("status")
 
     assert ended.code == FAILED
-    assert ended.err.startswith(f"loop: {variable}: expected ")
+    assert f"loop: {variable}: expected " in ended.err
 
 
 def test_a_bug_is_one_line_and_its_trace_is_in_a_file(home, monkeypatch):

@@ -24,6 +24,9 @@ def answering():
             self.end_headers()
             self.wfile.write(answer["body"])
 
+        def do_DELETE(self):
+            self.do_GET()
+
         def log_message(self, *_):
             pass
 
@@ -55,6 +58,14 @@ def test_a_refusal_says_what_to_do(answering, status, body, message):
 
     assert message in str(refused.value)
     assert refused.value.status == status
+
+
+@pytest.mark.parametrize("delete", ["delete_annotation", "delete_prediction", "delete_view"])
+def test_what_is_gone_already_is_deleted(answering, delete):
+    assert getattr(answering(204, b""), delete)(7)
+    assert not getattr(answering(404, b"{}"), delete)(7)
+    with pytest.raises(Refused):
+        getattr(answering(403, b"{}"), delete)(7)
 
 
 @pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[" * 100_000, b"\xff\xfe"])

@@ -92,8 +92,7 @@ def undo(rates: RatesRoom, project_id: int) -> Undone:
                 if task.has_draft or not is_untouched:
                     stay += 1
                 else:
-                    rates.studio.client.delete_annotation(annotation.id or 0)
-                    removed += 1
+                    removed += rates.studio.client.delete_annotation(annotation.id or 0)
         accepted.remove(project_id, [task.task_id for task in some_tasks if task.task_id not in drafted])
     if tasks:
         accepted.remove(project_id, [], {"tasks": len(tasks), "removed": removed, "stay": stay})

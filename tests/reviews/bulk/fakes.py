@@ -29,7 +29,8 @@ class BulkStudio(StudioModel):
         return Annotation(self._write(self._update, annotation_id, write_annotation(changes)))
 
     def delete_annotation(self, annotation_id):
-        return self._write(self._delete, annotation_id)
+        self._write(self._delete, annotation_id)
+        return True
 
     def annotation_of(self, project_id, task_id, unique_id):
         return next((Annotation(dict(one)) for one in self.annotations(task_id) if one["unique_id"] == unique_id), None)
