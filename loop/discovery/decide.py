@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from loop.discovery.cluster_record import ClusterRecord, ClusterState, GivenLabel
 from loop.discovery.gather import taxonomy_of
 from loop.discovery.room import DiscoveryRoom
-from loop.errors import ClusterDecided
+from loop.errors import ClusterDecided, LabelConfigError
 from loop.label_studio.label_config_edit import with_label
 from loop.label_studio.views import ViewChange, put_view, show_tasks, shows_tasks
 from loop.taxonomy.editing.categories import NamedCategory, name_category
@@ -86,10 +86,17 @@ def _check(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, p
 
 
 def _validate_label(discovery: DiscoveryRoom, project_id: int, label: str) -> bool:
-    """Ask Label Studio whether it accepts the label; return whether it is new."""
+    """
+    Ask Label Studio whether it accepts the label; return whether it is new.
+
+    Raises LabelConfigError for a new label that is a former name of a class, or differs from a name in case alone.
+    """
     current = discovery.studio.client.project(project_id).label_config
     wanted = with_label(current, label)
     if wanted != current:
+        if other := discovery.studio.classes.book(project_id).find_other_name(label):
+            expected = f"{other}, the class that has or had this name up to case, or a name that no class has or had"
+            raise LabelConfigError("name", expected, label)
         discovery.studio.client.validate_config(project_id, wanted)
     return wanted != current
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from loop.errors import PayloadError, UnknownClass
 from loop.label_studio.label_config import LabelConfig
+from loop.label_studio.label_config_xml import fold
 from loop.storage.storable import LONGEST_NAME
 
 MOST_NAMED = 10
@@ -84,6 +85,17 @@ class ClassBook:
             elif current.id not in present:
                 undecided |= set(names)
         return ClassIndex(tuple(known.name for known in self.classes), ids, frozenset(retired), frozenset(undecided))
+
+    def find_other_name(self, name: str) -> str | None:
+        """
+        Return the current name of the class that *name* means by a former name, or from which it differs only in case.
+
+        None for the current name of a class, and for a name that means no class.
+        """
+        labels = self.labels(())
+        ids = {fold(known): class_id for known, class_id in labels.ids.items()}
+        class_id = labels.ids.get(name, ids.get(fold(name)))
+        return None if class_id is None or labels.names[class_id] == name else labels.names[class_id]
 
     def synonyms(self) -> dict[str, tuple[str, ...]]:
         """Map each name of a class that was ever renamed or merged to all its names, the current name first."""

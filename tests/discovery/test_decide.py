@@ -87,6 +87,32 @@ def test_a_name_that_is_a_node_already_gives_it_more_references(rooms):
     assert rooms.taxonomies.store.current(1).by_id["animals"].labels == ("animals",)
 
 
+def test_a_name_in_another_case_is_the_category_that_is_there(rooms):
+    insects, _ = planted(rooms)
+
+    promote(rooms.discovery, 1, insects.id, "PERSON")
+
+    assert parse(rooms.studio.client.fields["label_config"]).label_names == ("Car", "Person")
+    assert [node.labels for node in rooms.taxonomies.store.current(1).nodes] == [("Car",), ("Person",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "current"),
+    [pytest.param("Car", "Auto", id="former-name"), pytest.param("AUTO", "Auto", id="other-case")],
+)
+def test_a_new_label_that_means_a_class_or_is_its_twin_is_refused_before_anything_changes(rooms, name, current):
+    rooms.studio.classes.rename(1, "Car", "Auto")
+    rooms.studio.client.fields["label_config"] = CONFIG.replace("Car", "Auto")
+    rooms.taxonomies.store.apply(1, Taxonomy((Node("person", labels=("Person",)),)), "")
+    insects, _ = planted(rooms)
+
+    with pytest.raises(LabelConfigError, match=current):
+        promote(rooms.discovery, 1, insects.id, name)
+
+    assert [cluster.id for cluster in clusters_in(rooms, ClusterState.PROMOTED)] == []
+    assert name not in rooms.studio.client.fields["label_config"]
+
+
 def test_what_people_moved_in_the_taxonomy_since_stays_where_they_put_it(rooms):
     rooms.taxonomies.store.apply(1, Taxonomy((Node("animals"), Node("cars", labels=("Car",)))), "")
     insects, _ = planted(rooms)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from loop.errors import TaxonomyError
+from loop.label_studio.label_config_xml import fold
 from loop.taxonomy.taxonomy import Node, Taxonomy
 
 
@@ -49,8 +50,9 @@ def name_category(taxonomy: Taxonomy, name: str, parent: str | None = None) -> N
     """
     Add a category that a person named under *parent*, or find the node with that label, id or title.
 
-    A node without a label gets the name as its label. A second call changes nothing. Raises TaxonomyError as
-    `add_category` does.
+    Without such a node, the only one whose label, id or title differs from the name in case alone is found. A node
+    without a label gets the name as its label. A second call changes nothing. Raises TaxonomyError as `add_category`
+    does.
     """
     name = name.strip()
     node = taxonomy.by_id.get(taxonomy.node_of_label.get(name, "")) or _find_by_name(taxonomy, name)
@@ -62,7 +64,8 @@ def name_category(taxonomy: Taxonomy, name: str, parent: str | None = None) -> N
     if name in node.labels:
         return NamedCategory(taxonomy, node.id, name)
     if node.labels:
-        return NamedCategory(taxonomy, node.id, node.labels[0])
+        alike = (label for label in node.labels if fold(label) == fold(name))
+        return NamedCategory(taxonomy, node.id, next(alike, node.labels[0]))
     grown = Taxonomy(tuple(replace(other, labels=(name,)) if other is node else other for other in taxonomy.nodes))
     return NamedCategory(grown, node.id, name)
 
@@ -90,7 +93,11 @@ def without_category(taxonomy: Taxonomy, node_id: str, label: str, *, is_node_ad
 
 
 def _find_by_name(taxonomy: Taxonomy, name: str) -> Node | None:
-    return next((node for node in taxonomy.nodes if name and name in (node.id, node.title)), None)
+    exact = next((node for node in taxonomy.nodes if name and name in (node.id, node.title)), None)
+    if exact or not name:
+        return exact
+    alike = [node for node in taxonomy.nodes if fold(name) in map(fold, (*node.labels, node.id, node.title))]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _make_id(name: str, taken: Iterable[str]) -> str:
