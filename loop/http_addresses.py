@@ -65,8 +65,8 @@ def _parse(address: str) -> httpx.URL | None:
 
     try:
         url = httpx.URL(address)
-        is_whole = url.scheme in PORTS and bool(url.host)
-    except (httpx.InvalidURL, ValueError):  # also of `host`, for a name such as `xn--.example`
+        is_whole = url.scheme in PORTS and bool(url.host and url.raw_host)
+    except (httpx.InvalidURL, ValueError):  # of the hosts too, for `xn--.example` and for `[::1%ü]`
         return None
     return url if is_whole else None
 

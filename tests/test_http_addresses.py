@@ -25,6 +25,7 @@ from loop.http_addresses import is_loopback, is_same, path_within
         pytest.param("http://localhost.example/a", "http://localhost/a", False, id="longer-loopback"),
         pytest.param("no address", "no address", True, id="no-address"),
         pytest.param("http://xn--.example/a", "http://host.example/a", False, id="name-that-cannot-be-decoded"),
+        pytest.param("http://[::1%ü]/a", "http://host.example/a", False, id="zone-that-cannot-be-encoded"),
         pytest.param("http://host.example/a", "", False, id="empty"),
     ],
 )
