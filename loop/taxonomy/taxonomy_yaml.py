@@ -151,7 +151,11 @@ class _NodeReader:
         if not isinstance(content, Mapping):
             self._refuse(f"{where} enrichment", "a mapping of field to value", content)
             return {}
-        fields = {str(name): self._read_field(value, f"{where} enrichment.{name}") for name, value in content.items()}
+        for name in content:
+            if not is_text(name):  # `on` and `yes` are one boolean, and 007 is the number 7
+                self._refuse(f"{where} enrichment {name}", "a name that is text; put it in quotes", name)
+        named = {name: value for name, value in content.items() if is_text(name)}
+        fields = {name: self._read_field(value, f"{where} enrichment.{name}") for name, value in named.items()}
         return {name: field for name, field in fields.items() if field is not None}
 
     def _read_field(self, content: object, where: str) -> Enrichment | None:

@@ -56,6 +56,8 @@ def test_an_empty_file_is_a_taxonomy_without_nodes():
         pytest.param("nodes: [{id: a, labels: [Car, Car]}]", "node a labels.*once", id="label-twice"),
         pytest.param("nodes: [{id: a, labels: [Car, ' Car']}]", "node a labels.*once", id="label-twice-but-for-space"),
         pytest.param(MODE, "node a enrichment.x.mode.*replace or append", id="mode"),
+        pytest.param("nodes: [{id: a, enrichment: {yes: x, on: y}}]", "enrichment True.*quotes", id="enrichment-on"),
+        pytest.param("nodes: [{id: a, enrichment: {007: x}}]", "enrichment 7.*quotes", id="enrichment-007"),
         pytest.param("nodes: [{id: a, enrichment: {x: 3}}]", "enrichment.x.*text", id="enrichment-number"),
         pytest.param("nodes: {a: b}", "nodes.*a list", id="mapping"),
         pytest.param("tree: []", "one key `nodes`", id="other-key"),
