@@ -27,11 +27,13 @@ def plan_import(reviews: ReviewsRoom, project_id: int, found: LookedThrough, nam
     """
     Return the label of each class of a dataset, and add the labels that the project lacks where *naming* says so.
 
-    Raises PayloadError for classes without a label, before anything is changed, UnknownProject.
+    A former name of a class of the project means its label. Raises PayloadError for classes without a label, before
+    anything is changed, UnknownProject.
     """
     client, known = reviews.studio.client, reviews.studio.projects.get(project_id)
     state = client.project(project_id)
-    config = replace(known, label_config=state.label_config).config()
+    synonyms = reviews.studio.classes.book(project_id).synonyms()
+    config = replace(known, label_config=state.label_config).config().with_synonyms(synonyms)
     classes, wanted = name_classes(list(found.boxes), config, naming), state.label_config
     for label in classes.added:
         wanted = with_label(wanted, label)

@@ -15,7 +15,7 @@ from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import IMPORT_MARK
 from loop.reviews.judging import judge_tasks
 from loop.reviews.sync import sync
-from tests.builders import region, review, served
+from tests.builders import CONFIG, region, review, served
 from tests.fakes import Killed
 from tests.imports.builders import CAR, PERSON, coco_box, make_coco, make_yolo, run, write
 
@@ -182,6 +182,17 @@ def test_labels_that_the_config_lacks_are_added_on_request(importing, studio, tm
     assert parse(studio.fields["label_config"]).label_names == ("Car", "Person", "dog")
     assert importing.studio.projects.get(1).config().label_names == ("Car", "Person", "dog")
     assert studio.tasks[0]["annotations"][0]["result"][0]["value"]["rectanglelabels"] == ["dog"]
+
+
+def test_a_former_name_of_a_class_is_no_new_label(importing, studio, tmp_path):
+    importing.studio.classes.rename(1, "Car", "Auto")
+    studio.fields["label_config"] = CONFIG.replace("Car", "Auto")
+    make_yolo(tmp_path, {"a": CAR})
+
+    run(importing, tmp_path, adds=True)
+
+    assert parse(studio.fields["label_config"]).label_names == ("Auto", "Person")
+    assert studio.tasks[0]["annotations"][0]["result"][0]["value"]["rectanglelabels"] == ["Auto"]
 
 
 def test_the_split_of_a_dataset_is_kept_on_request_and_never_changed(importing, studio, tmp_path):
