@@ -75,8 +75,8 @@ def test_a_part_that_dies_starts_again(own_loop):
     until(is_new, 60)
 
 
-def test_two_loops_do_not_share_a_port(own_loop, tmp_path):
-    settings, _, _ = own_loop
-    second = settings.model_copy(update={"home": tmp_path / "second"})
+@pytest.mark.usefixtures("loop_up")
+def test_two_loops_do_not_share_a_port(loop_settings, tmp_path):
+    second = loop_settings.model_copy(update={"home": tmp_path / "second"})
 
     assert "cannot listen on" in run_loop(second, "up", ok=False)

@@ -11,18 +11,14 @@ from tests.services import run_loop, until
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_a_second_one_on_the_same_home_is_refused_by_name(settings):
-    with started(settings) as process:
-        until(lambda: is_ready(process), 120)
-        other = settings.model_copy(update={"port": free_port()})
+def test_a_second_one_on_the_same_home_is_refused_by_name(loop_settings, loop_up):
+    other = loop_settings.model_copy(update={"port": free_port()})
 
-        error = run_loop(other, "up", ok=False)
+    error = run_loop(other, "up", ok=False)
 
-        holder = f"another `loop up` (process {process.pid} on {socket.gethostname()})"
-        assert f"{holder} runs on LOOP_HOME={settings.home}" in error.replace("\n", "")
-        assert process.poll() is None
-        process.terminate()
-        assert_all_end(settings, process)
+    holder = f"another `loop up` (process {loop_up.pid} on {socket.gethostname()})"
+    assert f"{holder} runs on LOOP_HOME={loop_settings.home}" in error.replace("\n", "")
+    assert loop_up.poll() is None
 
 
 @pytest.mark.long

@@ -61,6 +61,7 @@ def test_a_smart_rectangle_gets_the_box_under_it(api, connected):
     assert chosen["id"] not in ("drawn", region["id"])
 
 
+@pytest.mark.long  # an installation of its own
 def test_with_another_backend_its_answer_arrives_as_it_is_and_its_failure_is_no_answer(
     api, label_studio, tmp_path_factory
 ):
