@@ -84,7 +84,7 @@ def share_towers(tmp_path_factory):
     towers.mkdir(exist_ok=True)
 
     def share(home):
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         (home / "towers").symlink_to(towers)
         return home
 
