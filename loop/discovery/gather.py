@@ -15,7 +15,7 @@ from loop.regions import Box
 from loop.storage.queries import chunked
 from loop.taxonomy.editing.categories import begin_taxonomy
 from loop.taxonomy.match import Matcher, matcher_of
-from loop.taxonomy.taxonomy import Taxonomy
+from loop.taxonomy.taxonomy import Taxonomy, map_labels
 from loop.vision.embedding import Space, Vectors
 
 MOST = 20_000  # boxes clustered, by highest score
@@ -56,9 +56,8 @@ def gather(discovery: DiscoveryRoom, project_id: int, space: Space) -> UnknownBo
     `loop taxonomy reapply` changes their match.
     """
     taxonomy = taxonomy_of(discovery, project_id)
-    labels = taxonomy.node_of_label
     detections = discovery.unknown.find_detections(project_id, space, READ)
-    missed = discovery.unknown.find_missed(project_id, space, labels)
+    missed = discovery.unknown.find_missed(project_id, space, _map_labels(discovery, project_id, taxonomy))
     tasks = {member.task for member in (*detections, *missed)}
     named = {
         task: [member.region.box for member in boxes]
@@ -80,7 +79,7 @@ def gather(discovery: DiscoveryRoom, project_id: int, space: Space) -> UnknownBo
 
 def read_references(discovery: DiscoveryRoom, project_id: int, space: Space) -> KnownReferences:
     """Read the references of a project. Raises MilvusDown."""
-    node_of = taxonomy_of(discovery, project_id).node_of_label
+    node_of = _map_labels(discovery, project_id, taxonomy_of(discovery, project_id))
     sums: dict[str, Vectors] = {}
     pages: list[Vectors] = []
     collection = discovery.references.milvus.find(project_id, CollectionKind.REFERENCES, space)
@@ -99,6 +98,10 @@ def taxonomy_of(discovery: DiscoveryRoom, project_id: int) -> Taxonomy:
     """Return the taxonomy in force, or the project's labels as roots if it has none."""
     current = discovery.taxonomies.store.current(project_id)
     return current or begin_taxonomy(discovery.studio.projects.get(project_id).config().label_names)
+
+
+def _map_labels(discovery: DiscoveryRoom, project_id: int, taxonomy: Taxonomy) -> dict[str, str]:
+    return map_labels(taxonomy, discovery.studio.classes.book(project_id).synonyms())
 
 
 def _add_reviewed(

@@ -76,12 +76,12 @@ def calibrate(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, list
         labels += [entry.label for entry in entries]
         own_groups += [_group(entry, groups) for entry in entries]
         hits += matcher.references.search(vectors, NEAREST + SLACK)
-    all_neighbours = stack_neighbours(matcher.taxonomy, hits, NEAREST + SLACK)
+    all_neighbours = stack_neighbours(matcher.taxonomy, hits, NEAREST + SLACK, matcher.node_of_label)
     hit_groups = np.full(all_neighbours.ids.shape, "", dtype=object)
     for row, nearest in enumerate(hits):
         hit_groups[row, : len(nearest)] = [_group(hit.entry, groups) for hit in nearest]
     voters = without_group(all_neighbours, np.array(own_groups, object), hit_groups, NEAREST)
-    rows = calibrate_nodes(matcher.taxonomy, voters, find_places(matcher.taxonomy, labels))
+    rows = calibrate_nodes(matcher.taxonomy, voters, find_places(matcher.taxonomy, labels, matcher.node_of_label))
     return with_thresholds(matcher.taxonomy, {row.node: row.threshold for row in rows}), rows
 
 

@@ -129,6 +129,17 @@ def collect_enrichment(taxonomy: Taxonomy, node_id: str) -> dict[str, str]:
     return fields
 
 
+def map_labels(taxonomy: Taxonomy, synonyms: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """
+    Return the node id of each label that a reference may have; old reviews have the former names of classes.
+
+    *synonyms* maps each name of a renamed class to all its names: the node of any of them is that of the others.
+    """
+    known = taxonomy.node_of_label
+    owners = {name: next(filter(None, map(known.get, names)), None) for name, names in synonyms.items()}
+    return {name: node for name, node in owners.items() if node} | known
+
+
 def _find_unique(names: Mapping[str, str]) -> set[str]:
     """Return the ids of nodes whose name is unique, ignoring case."""
     counts = Counter(name.casefold() for name in names.values())

@@ -1,5 +1,7 @@
 """Detections are matched once, after they have a vector, whatever happens on the way."""
 
+from dataclasses import replace
+
 import pytest
 
 from loop.errors import PayloadError
@@ -11,6 +13,7 @@ from loop.references.vector_store import VectorState
 from loop.taxonomy import manage
 from loop.taxonomy.match import is_due, match_detections
 from loop.taxonomy.reapply import dry_run
+from loop.taxonomy.taxonomy import Taxonomy
 from tests.builders import region
 from tests.fakes import Killed
 from tests.gate.builders import add
@@ -31,6 +34,19 @@ def test_detections_are_matched_to_the_nodes_of_the_nearest_references(rooms):
 
     assert nodes(rooms, 1, 2) == {"1l": "car", "1r": "person", "b2l": "car", "b2r": "person"}
     assert placed(rooms)["b2l"] == "car"
+    assert placed(rooms, CollectionKind.REFERENCES) == {"1l": "car", "1r": "person"}
+
+
+@pytest.mark.parametrize("label", ["Car", "Auto"])
+def test_after_a_renaming_old_references_still_vote_for_the_node_of_the_class(rooms, label):
+    with_references(rooms)
+    renamed = [replace(node, labels=(label,)) if "Car" in node.labels else node for node in TREE.nodes]
+    manage.apply(rooms.taxonomies, 1, Taxonomy(tuple(renamed)), "test")
+    rooms.studio.classes.rename(1, "Car", "Auto")
+
+    match_detections(rooms.taxonomies, 1)
+
+    assert nodes(rooms, 1, 2) == {"1l": "car", "1r": "person", "b2l": "car", "b2r": "person"}
     assert placed(rooms, CollectionKind.REFERENCES) == {"1l": "car", "1r": "person"}
 
 
