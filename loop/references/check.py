@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from loop.errors import MilvusDown
 from loop.label_studio.views import ViewChange, put_view, show_tasks
@@ -145,11 +146,20 @@ def _count_kind(
 def _find_neighbours(
     references: ReferencesRoom, project_id: int, source: EmbedderSource | None, policy: ErrorPolicy
 ) -> dict[Entry, list[Neighbour]]:
-    """Map every reference to its nearest others."""
+    """Map every reference to its nearest others, with the names of today: old reviews have those of renamed classes."""
+    classes = references.studio.classes.book(project_id).labels(())
+    names = {label: classes.names[class_id] for label, class_id in classes.ids.items()}
     neighbours: dict[Entry, list[Neighbour]] = {}
     collection = references.milvus.find(project_id, CollectionKind.REFERENCES, source.space) if source else None
     for entries, vectors in collection.pages() if collection else ():
         hits_of_entries = collection.search(vectors, policy.neighbours + SLACK + 1) if collection else []
         for entry, hits in zip(entries, hits_of_entries, strict=True):
-            neighbours[entry] = [neighbour for neighbour in hits if neighbour.entry.key != entry.key]
+            others = (neighbour for neighbour in hits if neighbour.entry.key != entry.key)
+            neighbours[_rename(entry, names)] = [replace(other, entry=_rename(other.entry, names)) for other in others]
     return neighbours
+
+
+def _rename(entry: Entry, names: Mapping[str, str]) -> Entry:
+    """Return an entry with the name of its class."""
+    name = names.get(entry.label, entry.label)
+    return entry if name == entry.label else replace(entry, label=name)

@@ -104,6 +104,16 @@ def test_the_same_crop_under_two_labels_is_found_and_shown_in_one_view(rooms):
     assert [item["value"] for item in view["data"]["filters"]["items"]] == report.tasks
 
 
+def test_two_names_of_one_class_do_not_contradict_each_other(rooms):
+    for task, label in ((1, "Car"), (2, "Person")):
+        predicted(rooms, task=task)
+        reviewed(rooms, region(f"{task}l", label), task=task, annotation=task)
+    index(rooms.references, 1)
+    rooms.studio.classes.rename(1, "Car", "Person")
+
+    assert vet.check(rooms.references, 1).contradictions == []
+
+
 def test_vectors_whose_task_or_image_is_gone_are_listed(rooms):
     rooms = swap(rooms, (rooms.vision.images, FakeImages(broken=[2])))
     for task in (1, 2, 3):
