@@ -1,5 +1,7 @@
 """What a person sees of a taxonomy, and what jobs prepare for a decision."""
 
+from dataclasses import replace
+
 import pytest
 
 from loop import page_jobs
@@ -38,6 +40,18 @@ def test_the_tree_counts_references_and_detections_by_node(rooms):
     assert [node.missing for node in page.nodes] == [(), (), (), ("Boat",)]
     assert (page.unknown, page.gone) == (0, 0)
     assert [(each.number, each.why, each.who) for each in page.versions] == [(1, "by the book", who_acts())]
+
+
+@pytest.mark.parametrize("label", ["Car", "Auto"])
+def test_references_under_another_name_of_a_renamed_class_count_for_its_node(rooms, label):
+    with_references(rooms)
+    renamed = (replace(node, labels=(label,)) if "Car" in node.labels else node for node in TREE.nodes)
+    manage.apply(rooms.taxonomies, 1, Taxonomy(tuple(renamed)), "test")
+    rooms.studio.classes.rename(1, "Car", "Auto")
+
+    page = read_taxonomy(rooms.taxonomies, 1)
+
+    assert [(node.references, node.missing) for node in page.nodes] == [(0, ()), (1, ()), (1, ())]
 
 
 def test_matches_to_a_node_that_is_no_more_are_counted(rooms):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from loop.taxonomy.pages.prepare import (
 )
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.store import TaxonomyVersion
-from loop.taxonomy.taxonomy import Node, Taxonomy
+from loop.taxonomy.taxonomy import Node, Taxonomy, map_labels
 
 MOST_VERSIONS = 20
 
@@ -26,8 +27,8 @@ class NodeLine:
     """
     One node of the tree, *depth* steps below its root.
 
-    *references* counts those of its own labels, *detections* those matched to it, *below* also those of the nodes below
-    it. *missing* are its labels that the label config does not have.
+    *references* counts those of its own labels, under all names of their classes, *detections* those matched to it,
+    *below* also those of the nodes below it. *missing* are its labels that the label config has under no name.
     """
 
     id: str
@@ -67,9 +68,13 @@ def read_taxonomy(taxonomies: TaxonomyRoom, project_id: int) -> TaxonomyPage:
     tree = current or Taxonomy()
     source = find_source(taxonomies.references, project_id)
     detections = taxonomies.matches.count_by_node(project_id, source.space) if source else {}
-    references = taxonomies.counts.of_labels(project_id, source.space, tree.node_of_label) if source else {}
+    synonyms = taxonomies.studio.classes.book(project_id).synonyms()
+    nodes, references = map_labels(tree, synonyms), Counter[str]()
+    for label, count in (taxonomies.counts.of_labels(project_id, source.space, nodes) if source else {}).items():
+        references[nodes[label]] += count
     changes, outcome = read_changes(taxonomies, project_id), read_outcome(taxonomies, project_id)
     labels = set(taxonomies.studio.projects.get(project_id).config().label_names)
+    labels |= {name for name, names in synonyms.items() if labels.intersection(names)}
     return TaxonomyPage(
         version=current.version if current else "",
         nodes=tuple(_list_nodes(tree, references, detections, labels)),
@@ -98,7 +103,7 @@ def _list_nodes(
             labels=node.labels,
             missing=tuple(label for label in node.labels if label not in labels),
             threshold=node.threshold,
-            references=sum(references.get(label, 0) for label in node.labels),
+            references=references.get(node.id, 0),
             detections=detections.get(node.id, 0),
             below=below[node.id],
         )
