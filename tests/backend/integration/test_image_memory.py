@@ -14,7 +14,7 @@ from tests.http_servers import serve_folder
 pytestmark = pytest.mark.timeout(200)
 
 SIDE = 7000  # pixels: 147 MB of pixels each, and as much again while it is decoded
-REQUESTS, IMAGES = 3, 3
+REQUESTS, IMAGES = 3, 2
 BUDGET = 400 * 10**6  # bytes: the decoding of one image
 BESIDE = 150 * 10**6  # bytes that are no images: files, answers, what an allocator keeps
 
@@ -35,7 +35,7 @@ def addresses(tmp_path_factory):
 
 
 def test_large_images_of_several_requests_are_in_memory_within_the_budget(addresses, tmp_path):
-    settings = settings_in(tmp_path, LOOP_IMAGE_MEMORY=str(3 * 10**9))
+    settings = settings_in(tmp_path, LOOP_IMAGE_MEMORY=str(BUDGET))
     with backend(settings) as (process, client):
 
         def predict(_):
