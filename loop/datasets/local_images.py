@@ -13,7 +13,7 @@ from loop.datasets.snapshots import LabelledImage
 from loop.errors import ImageUnreadable
 from loop.once import Once
 from loop.storage.files import write_whole
-from loop.vision.addresses import file_paths, identify, is_inline, original_name, read_inline, stored_name
+from loop.vision.addresses import file_paths, find_query, identify, is_inline, original_name, read_inline, stored_name
 from loop.vision.image_files import ImageFile, prepare_file
 
 NAMED = 3  # files that a message names
@@ -53,14 +53,15 @@ class LocalImages:
             path = self._inline_path(address)
         else:
             path, parts = self._find_file(address)
-            self._tasks[str(path)].append((item.task_id, "/".join(parts)))
+            text, query = "/".join(parts), find_query(address)
+            self._tasks[str(path)].append((item.task_id, text if text.endswith(query) else f"{text}?{query}"))
         return prepare_file(path, address, self._most_pixels, self._prepared)
 
     def find_contradictions(self) -> dict[int, str]:
         """
         Return the tasks whose file matches several addresses, with the reason; at most one address can be right.
 
-        An example is a file `a.jpg` with tasks that show `one/a.jpg` and `other/a.jpg`.
+        An example is a file `a.jpg` with tasks that show `one/a.jpg` and `other/a.jpg`, or `a.jpg?t=1` and `a.jpg?t=2`.
         """
         contradicted: dict[int, str] = {}
         for path, tasks in self._tasks.items():

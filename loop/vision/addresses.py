@@ -89,6 +89,17 @@ def file_paths(address: str) -> list[tuple[str, ...]]:
     return [path for path in dict.fromkeys(paths) if path and ".." not in path]
 
 
+def find_query(address: str) -> str:
+    """
+    Return the query of an address: a server may have another image for each.
+
+    The key of a cloud object has no query, and that of a local-files address names its file.
+    """
+    unwrapped = _unwrap(address)
+    path, _, query = unwrapped.partition("#")[0].partition("?")
+    return "" if scheme_of(unwrapped) in CLOUD_SCHEMES or _find_served(path, unwrapped) else query
+
+
 def _read_paths(address: str) -> list[str]:
     """
     Return the paths in an address, as written and as percent-decoded.
@@ -102,13 +113,18 @@ def _read_paths(address: str) -> list[str]:
         return [rest, unquote(rest)]
     host, rest = _split_host(rest) if scheme else ("", rest)
     path = re.split(r"[?#]", rest, maxsplit=1)[0]
-    served = re.search(r"[?&]d=([^&#]*)(.*)", rest[len(path) :], re.DOTALL)
-    if served and f"{path.rstrip('/')}/".endswith(LOCAL_FILES):
+    if served := _find_served(path, rest):
         return [unquote(served[1]), unquote_plus(served[1]), served[1] + served[2]]
     if not scheme:
         return [rest, unquote(path), path]
     folder = "" if UPLOADS in path or path == "/" else host
     return [folder + unquote(path), folder + path]
+
+
+def _find_served(path: str, rest: str) -> re.Match[str] | None:
+    """Return the `d` of a local-files address, and the rest behind it; *rest* begins with its *path*."""
+    served = re.search(r"[?&]d=([^&#]*)(.*)", rest[len(path) :], re.DOTALL)
+    return served if f"{path.rstrip('/')}/".endswith(LOCAL_FILES) else None
 
 
 def _split_host(rest: str) -> tuple[str, str]:

@@ -146,6 +146,24 @@ def test_a_file_that_two_hosts_may_have_is_the_image_of_neither_unless_it_lies_i
     assert again.report["left_out"] == {}
 
 
+def test_a_file_of_two_addresses_that_differ_in_their_query_is_the_image_of_neither(folder):
+    put(folder, "snap.jpg", "b.jpg", "c.jpg")
+
+    snapshot = converted(folder, "http://cam/snap.jpg?t=1", "http://cam/snap.jpg?t=2", "s3://x/b.jpg", "s3://x/c.jpg")
+
+    assert snapshot.report["left_out"] == {"the image cannot be read": [1, 2]}
+    assert "cam/snap.jpg?t=2 or of cam/snap.jpg?t=1" in snapshot.report["causes"]["1"]
+
+
+def test_local_files_are_told_apart_by_the_path_in_their_query_alone(folder):
+    put(folder, "x/a.jpg", "b.jpg", "c.jpg")
+    addresses = ["/data/local-files/?d=x/a.jpg", "http://studio/data/local-files/?d=x%2Fa.jpg&t=1"]
+
+    snapshot = converted(folder, *addresses, "/data/local-files/?d=b.jpg", "/data/local-files/?d=c.jpg")
+
+    assert snapshot.report["left_out"] == {}
+
+
 def test_two_tasks_may_show_one_image_by_addresses_that_agree(folder):
     put(folder, "x/a.jpg", "b.jpg", "c.jpg")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.vision.addresses import file_paths, identify, identify_all, read_inline, stored_name
+from loop.vision.addresses import file_paths, find_query, identify, identify_all, read_inline, stored_name
 
 URI = "data:image/png;base64," + base64.b64encode(b"an image").decode()
 
@@ -100,6 +100,21 @@ def test_any_other_address_of_the_resolver_is_itself(wrapped):
 
     assert identify(address) == address
     assert identify(f"{RESOLVED} and more") == f"{RESOLVED} and more"
+
+
+@pytest.mark.parametrize(
+    ("address", "query"),
+    [
+        pytest.param("snap.jpg?t=1#x", "t=1", id="path"),
+        pytest.param("http://cam/snap.jpg?t=1?2", "t=1?2", id="url"),
+        pytest.param("http://cam/snap.jpg#a?b", "", id="fragment"),
+        pytest.param("s3://bucket/a?.jpg", "", id="cloud"),
+        pytest.param("/data/local-files/?d=a.jpg&t=1", "", id="local-files"),
+        pytest.param("http://cam/data/local-files/a.jpg?d=1", "d=1", id="not-local-files"),
+    ],
+)
+def test_a_query_tells_images_of_one_path_apart_but_not_cloud_objects_and_local_files(address, query):
+    assert find_query(address) == query
 
 
 @pytest.mark.parametrize("address", ["../a.jpg", "/data/../../a.jpg", "/data/local-files/?d=../a.jpg", "s3://b/../a"])
