@@ -158,7 +158,8 @@ def _find_page_of_form() -> str | None:
     """Return the address of our page that the browser sent a form from; None for a program, or another place."""
     try:
         sent_from = urlsplit(request.referrer or "")
-        endpoint, values = current_app.create_url_adapter(request).match(sent_from.path, "GET")  # type: ignore[union-attr]
+        path = sent_from.path.removeprefix(request.root_path)
+        endpoint, values = current_app.create_url_adapter(request).match(path, "GET")  # type: ignore[union-attr]
     except (ValueError, HTTPException):
         return None
     is_page = endpoint.startswith(f"{dashboard.name}.")

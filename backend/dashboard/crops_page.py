@@ -59,7 +59,7 @@ def show_crops_in_label_studio(project: Project) -> Answer:
     """Make a view of the tasks of the selected crops."""
     boxes = _read_boxes()
     with in_turn():
-        line = put_tasks(rooms().studio.client, project.id, VIEW_TITLE, [box.task_id for box in boxes])
+        line = put_tasks(rooms().studio.client, project.id, VIEW_TITLE, [box.task_id for box in boxes]).line
     return _go_back(project, f"Label Studio, {line}")
 
 

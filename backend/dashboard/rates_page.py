@@ -74,7 +74,7 @@ def show_disagreements(project: Project) -> Answer:
     """Make a view of the tasks on which annotators disagree."""
     listed = list_disagreements(list_agreements(rooms().rates, project.id))
     with in_turn():
-        line = put_tasks(rooms().studio.client, project.id, TITLE, [task.task_id for task in listed])
+        line = put_tasks(rooms().studio.client, project.id, TITLE, [task.task_id for task in listed]).line
     return go_back("rates", f"Label Studio, {line}", project_id=project.id, by=Grouping.ANNOTATOR.value)
 
 

@@ -9,11 +9,10 @@ from loop.discovery.gather import taxonomy_of
 from loop.discovery.room import DiscoveryRoom
 from loop.errors import ClusterDecided, LabelConfigError
 from loop.label_studio.label_config_edit import with_label
-from loop.label_studio.views import ViewChange, put_view, show_tasks, shows_tasks
+from loop.label_studio.views import ViewChange, put_tasks, shows_tasks
 from loop.taxonomy.editing.categories import NamedCategory, name_category
 
 NOTHING = "nothing to change"
-MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +131,12 @@ def update_view(discovery: DiscoveryRoom, project_id: int, node: str, label: str
     Without such a cluster the view is deleted, unless a person has given it other filters.
     """
     records = discovery.clusters.find_promoted(project_id, node)
-    tasks = list(dict.fromkeys(task for record in records for task in record.cluster.tasks))[:MOST_IN_VIEW]
     title = f"Likely {label}"
     if not records:
         return _delete_view(discovery, project_id, title)
-    change = put_view(discovery.studio.client, project_id, show_tasks(title, tasks))
-    if change == ViewChange.ADDED:
-        return [f"added the view “{title}” with {len(tasks)} tasks"]
-    return [f"the view “{title}” shows {len(tasks)} tasks"] if change == ViewChange.CHANGED else []
+    tasks = [task for record in records for task in record.cluster.tasks]
+    change, line = put_tasks(discovery.studio.client, project_id, title, tasks)
+    return [] if change == ViewChange.NOTHING else [line]
 
 
 def _delete_view(discovery: DiscoveryRoom, project_id: int, title: str) -> list[str]:

@@ -81,6 +81,13 @@ class ViewChange(Enum):
     NOTHING = "nothing"
 
 
+class PutTasks(NamedTuple):
+    """What `put_tasks` changed, and a line about the view."""
+
+    change: ViewChange
+    line: str
+
+
 class Views(Protocol):
     """The requests to Label Studio that `put_view` needs."""
 
@@ -123,12 +130,12 @@ def show_tasks(title: str, task_ids: Sequence[int]) -> View:
     return View(title, conditions, is_any=True)
 
 
-def put_tasks(client: Views, project_id: int, title: str, task_ids: Sequence[int]) -> str:
-    """Show the first tasks of a list, each once, in the view with a title; return a line about it."""
+def put_tasks(client: Views, project_id: int, title: str, task_ids: Sequence[int]) -> PutTasks:
+    """Show the first tasks of a list, each once, in the view with a title."""
     shown = list(dict.fromkeys(task_ids))[:MOST_IN_VIEW]
     change = put_view(client, project_id, show_tasks(title, shown))
     verb = "added the view “{}” with {} tasks" if change == ViewChange.ADDED else "the view “{}” shows {} tasks"
-    return verb.format(title, len(shown))
+    return PutTasks(change, verb.format(title, len(shown)))
 
 
 def shows_tasks(view: View) -> bool:

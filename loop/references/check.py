@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from loop.errors import MilvusDown
-from loop.label_studio.views import ViewChange, put_view, show_tasks
+from loop.label_studio.views import put_tasks
 from loop.references.collection import Collection
 from loop.references.entries import CollectionKind, Entry, Neighbour
 from loop.references.label_errors import (
@@ -24,7 +24,6 @@ from loop.references.vector_store import VectorRow, VectorState
 from loop.vision.embedding import Space
 
 VIEW_TITLE = "Labels to check"
-MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
 SLACK = 20  # extra neighbours to search for: neighbours of the same task do not vote
 
 
@@ -115,11 +114,7 @@ def find_swapped(references: ReferencesRoom, project_id: int, policy: ErrorPolic
 
 def make_view(references: ReferencesRoom, project_id: int, tasks: list[int]) -> str:
     """Show tasks in a view of Label Studio's Data Manager, the same view every time; return a line about it."""
-    shown = tasks[:MOST_IN_VIEW]
-    change = put_view(references.studio.client, project_id, show_tasks(VIEW_TITLE, shown))
-    if change == ViewChange.ADDED:
-        return f"added the view “{VIEW_TITLE}” with {len(shown)} tasks"
-    return f"the view “{VIEW_TITLE}” shows {len(shown)} tasks"
+    return put_tasks(references.studio.client, project_id, VIEW_TITLE, tasks).line
 
 
 def _count_kind(

@@ -116,7 +116,7 @@ def test_suspects_come_from_the_last_look_and_those_reviewed_since_are_marked(ro
 
 
 def test_a_view_shows_each_task_once_and_is_the_same_view_every_time(rooms):
-    first, second = (put_tasks(rooms.studio.client, 1, "Selected crops", [3, 1, 3]) for _ in range(2))
+    first, second = (put_tasks(rooms.studio.client, 1, "Selected crops", [3, 1, 3]).line for _ in range(2))
 
     assert ("added" in first, "shows 2 tasks" in second) == (True, True)
     (view,) = rooms.studio.client.tabs

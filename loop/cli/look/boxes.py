@@ -67,7 +67,7 @@ def suspects(
     show_table(out, fields, [_suspect_row(suspect) for suspect in listed[:MOST_SHOWN]], MEANING)
     out.print(find_suspects.describe(found))
     if view:
-        out.print(put_tasks(rooms.studio.client, project, SUSPECTS_TITLE, find_suspects.list_tasks(listed)))
+        out.print(put_tasks(rooms.studio.client, project, SUSPECTS_TITLE, find_suspects.list_tasks(listed)).line)
     elif listed:
         only = f" --kind {kind}" if kind else ""
         out.print(f"next: loop suspects --project {project} --last{only} --view makes a view of them in Label Studio")
@@ -98,7 +98,7 @@ def show_crops(
     if shown.missing:
         out.print(shown.missing)
     if view:
-        out.print(put_tasks(rooms.studio.client, project, CROPS_TITLE, shown.task_ids))
+        out.print(put_tasks(rooms.studio.client, project, CROPS_TITLE, shown.task_ids).line)
     return replace(shown, found=None)
 
 

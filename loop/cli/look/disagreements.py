@@ -47,7 +47,7 @@ def disagreements(
     show_table(out, fields, [_row(task) for task in listed[:MOST_SHOWN]], MEANING)
     out.print(f"{len(listed)} tasks with a disagreement; {len(shared)} tasks have several annotators")
     if view:
-        out.print(put_tasks(rooms.studio.client, project, TITLE, [task.task_id for task in listed]))
+        out.print(put_tasks(rooms.studio.client, project, TITLE, [task.task_id for task in listed]).line)
     elif listed:
         only = " --decided" if is_any else ""
         out.print(f"next: loop disagreements --project {project}{only} --view makes a view of them in Label Studio")

@@ -104,17 +104,19 @@ ASKING = {  # actions that ask for a job, each with the page of its form
 }
 
 
+@pytest.mark.parametrize("mount", ["", "/ml"])
 @pytest.mark.parametrize("action", ASKING)
-def test_an_action_without_redis_comes_back_to_the_page_of_its_form_with_a_message(filled, operator, action):
+def test_an_action_without_redis_comes_back_to_the_page_of_its_form_with_a_message(filled, operator, action, mount):
     rooms = filled.extensions["rooms"]
     filled.extensions["rooms"] = swap(rooms, (rooms.queue, JobQueue("redis://127.0.0.1:9")))
-    headers = {**PAGE, "Referer": f"http://localhost/loop/projects/{PROJECT}/{ASKING[action]}"}
+    headers = {**PAGE, "Referer": f"http://localhost{mount}/loop/projects/{PROJECT}/{ASKING[action]}"}
     fields = {"csrf_token": token_in_page(operator), "order": "swapped"}
 
-    answer = operator.post(f"/loop/projects/{PROJECT}/{action}", data=fields, headers=headers)
+    place, base = f"/loop/projects/{PROJECT}", f"http://localhost{mount}"
+    answer = operator.post(f"{place}/{action}", data=fields, headers=headers, base_url=base)
 
-    assert answer.headers["Location"].rstrip("?") == f"/loop/projects/{PROJECT}/{ASKING[action]}"
-    assert "Redis did not answer" in operator.get(answer.headers["Location"]).text
+    assert answer.headers["Location"].rstrip("?") == f"{mount}{place}/{ASKING[action]}"
+    assert "Redis did not answer" in operator.get(answer.headers["Location"].removeprefix(mount)).text
 
 
 @pytest.mark.parametrize("referrer", [None, "http://[bad", "http://localhost/loop/nowhere", "https://evil.example//x"])
