@@ -14,6 +14,7 @@ IMAGES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".avif", ".mpo", ".dib")
 )
 NAMED = 3  # files that a message names
+TILES, LISTED = "tiles", "items.jsonl"  # of a dataset that was made here: its tiles, and the list of its items
 
 
 class ImageFolder:
@@ -21,7 +22,8 @@ class ImageFolder:
     The images and other files below a folder, by their paths within it, sorted.
 
     Links are followed to files within the folder only. A name from a dataset is looked up among these files: no `..`
-    and no absolute path leads to another.
+    and no absolute path leads to another. The tiles of a dataset that was made here are left out: they are parts of its
+    images.
     """
 
     def __init__(self, root: Path) -> None:
@@ -63,6 +65,8 @@ class ImageFolder:
     def _walk(self) -> Iterable[str]:
         for folder, folders, names in os.walk(self.root):
             folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+            if LISTED in names and Path(folder, TILES, LISTED).is_file():
+                folders[:] = [name for name in folders if name != TILES]
             for name in names:
                 path = Path(folder, name)
                 if not name.startswith(".") and (not path.is_symlink() or self._is_inside(path)) and path.is_file():

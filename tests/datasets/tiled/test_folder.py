@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from loop.datasets import folder as dataset_folder
-from loop.datasets.assemble import assemble, assemble_verified
+from loop.datasets.assemble import assemble, assemble_verified, export_dataset
 from loop.datasets.snapshot_store import SnapshotStore
 from loop.datasets.splits import Side
 from loop.datasets.tiled.folder import read_tiles
 from loop.datasets.tiled.policy import TilePolicy
 from loop.datasets.yolo_format import read_lines
 from loop.errors import PoisonedSnapshot
+from loop.imports.yolo import read_yolo
 from loop.registry.store import VersionFacts
 from loop.settings import Settings
 from loop.storage.file_store import FileStore
@@ -79,6 +80,18 @@ def test_empty_tiles_are_a_share_of_the_training_and_counted(tiled):
         assert boxes.count(0) == filled // 3
         assert snapshot.report["tiles"][side] == len(boxes)
     assert snapshot.report["images"][Side.TRAIN] + snapshot.report["images"][Side.HELD_OUT] == 12
+
+
+def test_an_import_reads_its_images_and_not_their_tiles(tiled, tmp_path):
+    snapshot = export_dataset(tiled.datasets, 1, tmp_path / "out")
+
+    images = list(read_yolo(tmp_path / "out").read())
+
+    assert list(read_tiles(tmp_path / "out"))
+    assert sorted(image.name for image in images) == sorted(f"images/{one.side}/{one.file}" for one in snapshot.items())
+    assert {len(image.boxes) for image in images} == {1}
+    (tmp_path / "out/items.jsonl").unlink()  # a dataset from elsewhere may have a folder of that name
+    assert len(list(read_yolo(tmp_path / "out").read())) > len(images)
 
 
 def test_a_project_without_tiles_has_the_dataset_that_it_had(rooms, reviewed):

@@ -60,6 +60,7 @@ def test_a_dataset_becomes_reviews_that_train_and_comes_back_the_same(
     api, loop_rooms, loop_settings, connected, tmp_path
 ):
     first, second = connected("Import"), connected("Import again")
+    run_loop(loop_settings, "policy", "--project", str(first), "--tile", "32")  # exported too, and not imported
     texts = [CAR, PERSON, CAR + PERSON, EDGE]
     make_yolo(tmp_path / "own", {f"image {number} ü": texts[number % 4] for number in range(COUNT)})
 
@@ -72,7 +73,8 @@ def test_a_dataset_becomes_reviews_that_train_and_comes_back_the_same(
     run_loop(loop_settings, "dataset", "export", "--project", str(second), "--out", str(tmp_path / "second"))
 
     assert (done["images"], again["images"]) == ({"imported": COUNT}, {"imported before": COUNT})
-    assert len(tasks_of(api, first)) == COUNT
+    assert [len(tasks_of(api, project_id)) for project_id in (first, second)] == [COUNT, COUNT]
+    assert (tmp_path / "first/tiles").is_dir()
     counted = loop_rooms.reviews.store.find_counted(first)
     assert len(counted) == COUNT
     assert all(one.review.is_imported for one in counted.values())
@@ -149,6 +151,33 @@ def test_a_dataset_becomes_predictions_that_a_review_is_judged_by(api, loop_room
     assert {one["model_version"] for one in served["predictions"]} == {IMPORTED}
     (verdict,) = until(lambda: loop_rooms.rates.store.read_verdicts(project_id), 30)
     assert (verdict.version, verdict.decision.value) == (IMPORTED, "confirmed")
+
+
+def test_images_of_a_storage_get_their_labels_by_name_and_class_names_are_mapped(
+    api, loop_rooms, loop_settings, connected, local_files, tmp_path
+):
+    project_id = connected("Labels for a storage")
+    make_yolo(tmp_path, {"a": CAR}, names="names: [auto, Person]\n")
+    make_yolo(tmp_path, {"a": PERSON}, names=None, side="val")
+    folder = shutil.copytree(tmp_path / "images", local_files / "labelled elsewhere")
+    for side in ("train", "val"):
+        storage = {"project": project_id, "path": str(folder / side), "use_blob_urls": True}
+        made = api.post("/api/storages/localfiles", json=storage).raise_for_status().json()
+        api.post(f"/api/storages/localfiles/{made['id']}/sync").raise_for_status()
+
+    how = ("yolo", "--find", "--map", "auto=Car")
+    done, again = (import_into(loop_settings, project_id, tmp_path, *how) for _ in range(2))
+    wait_for_reviews(loop_rooms, project_id, 2)
+
+    assert (done["images"], again["images"]) == ({"imported": 2}, {"imported before": 2})
+    labels = {
+        task["data"]["image"].rpartition("/")[0].rpartition("/")[2]: [
+            region["value"]["rectanglelabels"] for each in task["annotations"] for region in each["result"]
+        ]
+        for task in tasks_of(api, project_id)
+    }
+    assert labels == {"train": [["Car"]], "val": [["Person"]]}
+    assert all(one.review.is_imported for one in loop_rooms.reviews.store.find_counted(project_id).values())
 
 
 @pytest.mark.long  # a model of Label Studio has the cases in `test_import_dataset.py`
