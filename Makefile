@@ -5,6 +5,9 @@
 PYTHON ?= $(firstword $(shell for name in python3.11 python3.12 python3.13 python3; do command -v $$name; done; true))
 VENV := .venv/bin
 
+# A run starts hundreds of processes that import this checkout: its modules are compiled once, not by each of them.
+unexport PYTHONDONTWRITEBYTECODE
+
 setup:
 	@test -n "$(PYTHON)" || { echo "setup: no Python is here: install 3.11, 3.12 or 3.13 (Debian: apt-get install python3 python3-venv)"; exit 1; }
 	$(PYTHON) -m scripts.setup
