@@ -124,3 +124,9 @@ def test_every_page_of_docs_stands_in_the_navigation_of_the_site():
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_the_quick_start_begins_with_what_a_person_sees_before_the_first_training():
+    _, quick_start = (ROOT / "README.md").read_text().split("## Quick start\n")
+
+    assert quick_start.strip().startswith("Before anything is trained, a person sees ")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from loop.errors import LoopError, MissingWeights, RegistryError, StoreDown
 from loop.installation.findings import Finding, ok, warning, wrong
 from loop.installation.outlook.read_standings import find_blindness, fit_champion
+from loop.installation.prompting.prompt_weights import advise_fit
 from loop.installation.room import InstallationRoom
-from loop.label_studio.classes import FIT_ADVICE, join_names
+from loop.label_studio.classes import join_names
 from loop.label_studio.projects import Project
 from loop.references.feature import describe_feature
 from loop.registry.loaded_version import EXPORTED, LoadedVersion
@@ -67,13 +68,14 @@ def labels(installation: InstallationRoom, project: Project) -> list[Finding]:
     fit = fit_champion(installation, project, champion)
     if champion is None or fit is None:
         return [ok("labels", "nothing predicts yet, or its classes are not known")]
+    advice = advise_fit(champion, project.id)
     if blind := find_blindness(installation, project, champion):
-        return [warning("labels", f"only boxes that look like reviewed ones are suggested: {blind}", FIT_ADVICE)]
+        return [warning("labels", f"only boxes that look like reviewed ones are suggested: {blind}", advice)]
     count = len(set(project.config().label_names))
     summary = f"{count - len(fit.labels)} of {count} labels are predicted"
     findings = []
     if fit.labels:
-        findings.append(warning("labels", f"no class for the labels {join_names(fit.labels)}", FIT_ADVICE))
+        findings.append(warning("labels", f"no class for the labels {join_names(fit.labels)}", advice))
     if fit.classes and champion.facts.snapshot:  # trained on labels of this project
         advice = "detections of these classes are not shown: check whether a label was renamed or removed"
         findings.append(warning("labels", f"no label for the classes {join_names(fit.classes)}", advice))

@@ -13,9 +13,9 @@ from typing import Any
 from loop.errors import PayloadError, RegistryError, UnknownVersion, UpstreamError, WeightsRefused
 from loop.installation.outlook.read_standings import find_blindness, fit_champion
 from loop.installation.prompting.follow_labels import follow_labels
-from loop.installation.prompting.prompt_weights import prompt_weights
+from loop.installation.prompting.prompt_weights import advise_fit, prompt_weights
 from loop.installation.room import InstallationRoom
-from loop.label_studio.classes import FIT_ADVICE, join_names
+from loop.label_studio.classes import join_names
 from loop.label_studio.label_config import LabelConfig, parse
 from loop.label_studio.states import ProjectChanges, ProjectState
 from loop.label_studio.views import IS_OPEN, View, ViewChange, put_view
@@ -58,7 +58,7 @@ def _record(installation: InstallationRoom, project: ProjectState, start: _Start
     """Record a project and its first version, and let the champion follow its labels."""
     project_id, changed = project.id, list[str]()
     if installation.studio.projects.save(project_id, project.title, project.label_config):
-        names = ", ".join(installation.studio.projects.class_names(project_id))
+        names = join_names(installation.studio.projects.class_names(project_id))
         changed.append(f"recorded “{project.title}” with the classes {names}")
     changed += _first_version(installation, project_id, start)
     changed += _follow_labels(installation, project_id)
@@ -153,12 +153,13 @@ def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
         installation.studio.projects.get(project_id),
     )
     fit, blind = fit_champion(installation, project, champion), find_blindness(installation, project, champion)
+    advice = advise_fit(champion, project_id)
     if blind:
-        return [f"WARNING: nothing will be suggested before the first reviews, because {blind}: {FIT_ADVICE}"]
+        return [f"WARNING: nothing will be suggested before the first reviews, because {blind}: {advice}"]
     if champion and fit and fit.labels:
         labels = join_names(fit.labels)
         problem = f"not suggested before the first reviews, because {champion.name} has no class for them: {labels}"
-        return [f"{problem}: {FIT_ADVICE}"]
+        return [f"{problem}: {advice}"]
     return []
 
 

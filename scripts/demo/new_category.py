@@ -88,7 +88,7 @@ def play(run: CategoryRun, say: Callable[[str], None]) -> CategoryOutcome:
     run.loop("taxonomy", "calibrate", "--apply")
     say(f"new category: {OLD} scenes with things that have no label")
     _add_tasks(run, first)
-    before = _count_matches(run, first)
+    before = count_matches(run, first)
     say("new category: discovering")
     run.loop("discover")
     clusters = run.rooms.discovery.clusters.all(run.project_id, ClusterState.OPEN)
@@ -103,13 +103,13 @@ def play(run: CategoryRun, say: Callable[[str], None]) -> CategoryOutcome:
     plan = json.loads(run.loop("taxonomy", "reapply", "--dry-run", "--json"))
     run.loop("taxonomy", "reapply", "--token", plan["token"])
     services.wait_until(lambda: not _waits_for_labels(run), "open tasks were not labelled")
-    after = _count_matches(run, first)
+    after = count_matches(run, first)
     say(f"new category: {NEW} more scenes")
     _add_tasks(run, later)
     rows = {
         "before it has a name": before,
         "the same scenes, after": after,
-        "scenes that came later": _count_matches(run, later),
+        "scenes that came later": count_matches(run, later),
     }
     return CategoryOutcome(len(clusters), len(named), sum(record.cluster.size for record in named), rows)
 
@@ -163,7 +163,7 @@ def _tasks(run: CategoryRun, added: Sequence[Scene]) -> dict[int, Scene]:
     return {task: names[name] for task, name in named.items() if name in names}
 
 
-def _count_matches(run: CategoryRun, added: Sequence[Scene]) -> CategoryCounts:
+def count_matches(run: CategoryRun, added: Sequence[Scene]) -> CategoryCounts:
     """Count objects whose surest box is matched to the category, and other boxes that are."""
     rooms, project_id, by_task = run.rooms, run.project_id, _tasks(run, added)
     source = find_source(rooms.references, project_id)

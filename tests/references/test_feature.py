@@ -1,7 +1,11 @@
 """The feature URI of every embedding, whatever the embedder; what the doctor says of it."""
 
-import pytest
+import json
 
+import pytest
+from typer.testing import CliRunner
+
+from loop.cli.tree import app
 from loop.installation.checks_model import features
 from loop.references.feature import describe_feature
 from loop.vision.embedders import Embedders
@@ -55,3 +59,17 @@ def test_the_doctor_says_what_the_features_can_tell(rooms, setting, text):
     assert finding.level == "ok"
     assert f"by the embedder {setting}, " in finding.found
     assert text in finding.found
+
+
+def test_the_record_of_a_version_shows_it(rooms, settings, monkeypatch):
+    for variable, value in settings.environment().items():
+        monkeypatch.setenv(variable, value)
+    old, new = rooms.registry.versions.list(1)
+
+    records = [
+        json.loads(CliRunner().invoke(app, ["models", "show", version.name, "--project", "1"]).output)
+        for version in (old, new)
+    ]
+
+    assert [record["feature"]["uri"] for record in records] == [URI.format(name[-5:]) for name in (old.name, new.name)]
+    assert [record["feature"]["alias"] for record in records] == ["", URI.format("champion")]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.errors import WeightsRefused
+from loop.label_studio.classes import FIT_ADVICE
 from loop.label_studio.label_config import LabelConfig
 from loop.registry.detectors import Detectors
 from loop.registry.store import Version
@@ -48,6 +49,14 @@ def prompts_of(version: Version | None) -> Mapping[str, Sequence[str]] | None:
     """Return the texts of each class of a version; None for a version that was not prompted."""
     prompts = version.facts.training.get("prompts") if version else None
     return prompts if isinstance(prompts, Mapping) else None
+
+
+def advise_fit(version: Version | None, project_id: int) -> str:
+    """Return what to do about labels that no class of a version is; a prompted one makes a class of a text."""
+    if prompts_of(version) is None:
+        return FIT_ADVICE
+    way = f"`loop connect --project {project_id}` makes them classes, and says which file is missing if it cannot"
+    return f"{way}; the first training learns them from reviews"
 
 
 def check_base(version: Version, base: Path) -> None:

@@ -239,3 +239,9 @@ def test_weights_that_may_not_be_read_are_refused(connectable, tmp_path):
 def test_the_same_weights_at_two_sizes_are_two_detectors(tmp_path):
     assert UltralyticsDetector(WARM_START, device="cpu").image_size == 512
     assert UltralyticsDetector(WARM_START, device="cpu", image_size=96).image_size == 96
+
+
+def test_of_a_thousand_labels_a_line_names_some(connectable):
+    rooms = connectable(WARM_START, config_of([f"thing {number}" for number in range(1000)]), LOOP_EXPORT="none")
+
+    assert max(map(len, connect(rooms.installation, 1))) < 1000

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from loop.errors import PayloadError, WeightsRefused
+from loop.installation import checks_model
 from loop.installation.connect import connect
 from loop.installation.prompting.follow_labels import follow_labels
 from loop.registry.promote import promote, roll_back
@@ -156,6 +157,9 @@ def test_without_the_text_encoder_the_version_that_serves_goes_on(prepare, tmp_p
     (warning,) = (line for line in lines if line.startswith("WARNING"))
     assert "have no class yet" in warning
     assert "ViT-B-32.pt" in warning
+    (finding,) = checks_model.labels(rooms.installation, rooms.studio.projects.get(1))
+    assert finding.found == "no class for the labels Rad"
+    assert finding.advice.startswith("`loop connect --project 1` makes them classes, and says which file is missing")
     assert rooms.registry.versions.champion(1).name == "yolo_detector@0.0.0"
 
 
