@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loop.label_studio.interactive.prompts import Prompt
+from loop.label_studio.interactive.prompts import Drawing, Prompt
 from loop.regions import Box, Region
 from loop.serving.clicks.choose import choose
 from scripts.bench.doubles import predict
@@ -63,7 +63,7 @@ def measure(weights: Path) -> list[str]:
             shown = [region for region in named if (region.score or 0.0) >= THRESHOLD]
             note(right, "shown", any(is_on(region, thing) and region.label == thing.label for region in shown))
             for name, draw in WAYS.items():
-                chosen = next(iter(choose([Prompt(draw(thing.box, rng))], named)), None)
+                chosen = next(iter(choose(Drawing((Prompt(draw(thing.box, rng)),)), named)), None)
                 note(right, f"{name} box", chosen is not None and is_on(chosen, thing))
                 is_right = chosen is not None and is_on(chosen, thing) and chosen.label == thing.label
                 note(right, f"{name} label", is_right)

@@ -15,7 +15,7 @@ from loop.regions import Box
 
 Json = Mapping[str, Any]
 Context = Mapping[str, Any]  # of an interactive call: what the annotator drew, in Label Studio's form
-MOST_SHAPES = 100  # of a call that are read; each is compared with all candidates
+MOST_SHAPES = 500  # of a call that are read; each is compared with all candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,14 @@ class Prompt:
         return self.box.x0 == self.box.x1 and self.box.y0 == self.box.y1
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What an annotator asks for by the *prompts*, and the boxes that are *standing* on the canvas."""
+
+    prompts: tuple[Prompt, ...] = ()
+    standing: tuple[Box, ...] = ()
+
+
 def find_context(request: Json) -> Context | None:
     """Return the context of an interactive call; None for a request of predictions."""
     params = request.get("params")
@@ -44,15 +52,32 @@ def find_context(request: Json) -> Context | None:
     return context if isinstance(context, Mapping) and context else None
 
 
-def read_prompts(context: Context, config: LabelConfig) -> list[Prompt]:
-    """Read the last MOST_SHAPES drawn, on the first page of our image; a shape that cannot be read is left out."""
-    prompts = []
+def read_drawing(context: Context, config: LabelConfig) -> Drawing:
+    """
+    Read the last MOST_SHAPES of a call, on the first page of our image; a shape that cannot be read is left out.
+
+    The editor sends all regions of the type and the label of what was drawn, in the order in which they were made. All
+    points that a person made are prompts, which may mean one object together. Of shapes only the last is a prompt, and
+    none is where the last came from a prediction: the drawn shape was deleted.
+    """
+    points, shapes = list[Prompt](), list[tuple[Json, Prompt]]()
     for item in objects(context.get("result"))[-MOST_SHAPES:]:
         is_here = item.get("to_name") in (None, "", config.to_name) and not number(item.get("item_index"))
         box = _read_place(item) if is_here else None
         if box:
-            prompts.append(Prompt(box, _read_label(item, config), is_positive=item.get("is_positive") is not False))
-    return prompts
+            prompt = Prompt(box, _read_label(item, config), is_positive=item.get("is_positive") is not False)
+            if not prompt.is_point:
+                shapes.append((item, prompt))
+            elif not _is_predicted(item):
+                points.append(prompt)
+    drawn = [prompt for item, prompt in shapes[-1:] if not points and not _is_predicted(item)]
+    standing = shapes[: len(shapes) - len(drawn)]
+    return Drawing((*points, *drawn), tuple(prompt.box for _, prompt in standing))
+
+
+def _is_predicted(item: Json) -> bool:
+    """Whether a region was suggested; one that a click tool suggested says that it is made by hand, but has a score."""
+    return str(item.get("origin")).startswith("prediction") or number(item.get("score")) is not None
 
 
 def _read_place(item: Json) -> Box | None:

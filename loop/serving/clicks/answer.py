@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
-from loop.label_studio.interactive.prompts import Context, read_prompts
+from loop.label_studio.interactive.prompts import Context, read_drawing
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.prediction_import import NewPrediction
 from loop.label_studio.result_format import write_result
@@ -35,10 +35,10 @@ def answer_clicks(
     gets an id of its own, because the same candidate may stand on the canvas already. Raises DetectorBroken where the
     version detects on no image any more.
     """
-    prompts = read_prompts(context, config)
+    drawing = read_drawing(context, config)
     answers = []
     for suggestion in label_by_references(suggest(tasks, config, served, serving, deadline), config, served, vote):
-        chosen = choose(prompts, (*suggestion.shown, *suggestion.hidden), suggestion.foreign)
+        chosen = choose(drawing, (*suggestion.shown, *suggestion.hidden), suggestion.foreign)
         regions = [replace(region, id=uuid.uuid4().hex[:12]) for region in chosen]
         score = max((region.score or 0.0 for region in regions), default=0.0)
         result = write_result(regions, config, suggestion.size)

@@ -5,29 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from loop.label_studio.interactive.prompts import Prompt
-from loop.regions import Box, Region
+from loop.label_studio.interactive.prompts import Drawing, Prompt
+from loop.regions import ONE_OBJECT, Box, Region
 
 LEAST_OVERLAP = 0.3  # IoU of a drawn shape with the box that it means
 SAME_PLACE = 0.5  # IoU of candidates on one object
 OVERLAP_POWER = 2.0  # how much more the overlap counts than the confidence
 
 
-def choose(prompts: Sequence[Prompt], candidates: Sequence[Region], foreign: Sequence[Region] = ()) -> list[Region]:
+def choose(drawing: Drawing, candidates: Sequence[Region], foreign: Sequence[Region] = ()) -> list[Region]:
     """
-    Return the best candidate for each prompt, each once.
+    Return the best candidate for each prompt of a drawing, each once; none whose object has a box on the canvas.
 
     Of the candidates on one object, one with the label that the annotator chose comes first. A candidate with a point
     in it where the object is not is none. Candidates that are *foreign* have no label of ours: they take the one that
     the annotator chose, where no other candidate is meant.
     """
-    excluded = [prompt for prompt in prompts if not prompt.is_positive]
+    excluded = [prompt for prompt in drawing.prompts if not prompt.is_positive]
 
     def allow(regions: Sequence[Region]) -> list[Region]:
-        return [region for region in regions if not any(_holds(region.box, prompt) for prompt in excluded)]
+        return [
+            region
+            for region in regions
+            if not any(_holds(region.box, prompt) for prompt in excluded)
+            and not any(region.box.iou(box) >= ONE_OBJECT for box in drawing.standing)
+        ]
 
     own, others = allow(candidates), allow(foreign)
-    chosen = (_find_best(prompt, own) or _label(prompt, others) for prompt in prompts if prompt.is_positive)
+    chosen = (_find_best(prompt, own) or _label(prompt, others) for prompt in drawing.prompts if prompt.is_positive)
     return list({region.id: region for region in chosen if region}.values())
 
 

@@ -2,14 +2,18 @@
 
 import pytest
 
-from loop.label_studio.interactive.prompts import MOST_SHAPES, Prompt, find_context, read_prompts
+from loop.label_studio.interactive.prompts import MOST_SHAPES, Drawing, Prompt, find_context, read_drawing
 from loop.label_studio.label_config import parse
 from loop.regions import Box
 from tests.label_studio.interactive.builders import SMART, call, drawn, point, rectangle
 
 
+def read_all(*results):
+    return read_drawing({"result": list(results)}, parse(SMART))
+
+
 def read(*results):
-    return read_prompts({"result": list(results)}, parse(SMART))
+    return list(read_all(*results).prompts)
 
 
 def test_a_rectangle_is_a_shape_with_the_chosen_label():
@@ -45,10 +49,33 @@ def test_what_cannot_be_read_is_left_out(result):
 
 
 def test_of_very_many_shapes_the_last_ones_are_read():
-    prompts = read(*[rectangle(0, 0, 10, 10)] * 10_000, rectangle(25, 50, 25, 25, "Car"))
+    drawing = read_all(*[rectangle(0, 0, 10, 10)] * 10_000, rectangle(25, 50, 25, 25, "Car"))
 
-    assert len(prompts) == MOST_SHAPES
-    assert prompts[-1].label == "Car"
+    assert len(drawing.standing) == MOST_SHAPES - 1
+    assert [prompt.label for prompt in drawing.prompts] == ["Car"]
+
+
+SUGGESTED = [
+    pytest.param({"origin": "prediction", "score": 0.7}, id="shown"),
+    pytest.param({"origin": "prediction-changed"}, id="moved"),
+    pytest.param({"origin": "manual", "score": 0.7}, id="by-a-click-tool"),
+]
+
+
+@pytest.mark.parametrize("fields", SUGGESTED)
+def test_of_all_shapes_that_the_editor_sends_the_last_one_drawn_asks(fields):
+    before = rectangle(0, 0, 10, 10, "Car", **fields), rectangle(50, 0, 10, 10, "Car")
+
+    assert read_all(*before, rectangle(25, 50, 25, 25, "Car")) == Drawing(
+        (Prompt(Box(0.25, 0.5, 0.5, 0.75), "Car"),), (Box(0, 0, 0.1, 0.1), Box(0.5, 0, 0.6, 0.1))
+    )
+
+
+@pytest.mark.parametrize("fields", SUGGESTED)
+def test_what_was_suggested_asks_for_nothing(fields):
+    """The editor calls when the drawn shape is deleted, too."""
+    assert read_all(rectangle(0, 0, 10, 10, "Car", **fields)) == Drawing((), (Box(0, 0, 0.1, 0.1),))
+    assert read(point(10, 20, "Car", **fields)) == []
 
 
 @pytest.mark.parametrize("labels", [None, "Car", [None], ["Bus"]], ids=["none", "a-text", "a-null", "unknown"])

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from loop.label_studio.interactive.prompts import Prompt
+from loop.label_studio.interactive.prompts import Drawing, Prompt
 from loop.regions import Box, Region
 from loop.serving.clicks.choose import choose
 
@@ -16,7 +16,7 @@ def at(x, y, **fields):
 
 
 def chosen(*prompts, candidates=(CAR, WHEEL)):
-    return [region.id for region in choose(prompts, candidates)]
+    return [region.id for region in choose(Drawing(prompts), candidates)]
 
 
 def test_a_rectangle_means_the_box_that_it_fits_not_the_surest_one_around_it():
@@ -59,7 +59,29 @@ def test_without_prompts_or_candidates_nothing_is_chosen():
 def test_a_box_without_a_label_of_ours_takes_the_chosen_one_where_no_other_is_meant():
     drawn, lorry = Box(0.1, 0.1, 0.9, 0.9), Region("lorry", BUS.box, "lorry", 0.8)
 
-    assert choose([Prompt(drawn, "Bus")], [], [lorry]) == [replace(lorry, label="Bus")]
-    assert choose([Prompt(drawn)], [], [lorry]) == []
-    assert choose([Prompt(drawn, "Bus")], [CAR], [lorry]) == [CAR]
-    assert choose([Prompt(drawn, "Bus"), at(0.5, 0.5, is_positive=False)], [], [lorry]) == []
+    assert choose(Drawing((Prompt(drawn, "Bus"),)), [], [lorry]) == [replace(lorry, label="Bus")]
+    assert choose(Drawing((Prompt(drawn),)), [], [lorry]) == []
+    assert choose(Drawing((Prompt(drawn, "Bus"),)), [CAR], [lorry]) == [CAR]
+    assert (
+        choose(
+            Drawing(
+                (
+                    Prompt(drawn, "Bus"),
+                    at(0.5, 0.5, is_positive=False),
+                )
+            ),
+            [],
+            [lorry],
+        )
+        == []
+    )
+
+
+def test_an_object_that_has_its_box_on_the_canvas_is_not_meant():
+    beside = Region("beside", Box(0.2, 0.1, 1.0, 0.9), "Car", 0.2)
+    drawn = (Prompt(Box(0.15, 0.1, 0.95, 0.9), "Car"),)
+
+    assert choose(Drawing(drawn), [CAR, beside]) == [CAR]
+    assert choose(Drawing(drawn, (CAR.box,)), [CAR, beside]) == []  # the one beside overlaps it by 0.78
+    assert choose(Drawing(drawn, (CAR.box,)), [CAR, replace(beside, box=Box(0.28, 0.1, 1.0, 0.9))]) != []
+    assert choose(Drawing(drawn, (CAR.box,)), [], [replace(CAR, label="auto")]) == []

@@ -1,11 +1,16 @@
-"""Click tools on a real Label Studio, by the call that its editor makes for them."""
+"""Click tools on a real Label Studio, in its editor and by the call that the editor makes for them."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.label_studio.interactive.click_backend import RESULT, click_backend
 from tests.services import loop_running, make_project, project_of, run_loop, settings_of, until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [
+    pytest.mark.timeout(300),
+    # Playwright's event loop leaves its pipes to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 SMART = (
     '<View><Image name="image" value="$image"/>'
     '<RectangleLabels name="label" toName="image" smart="true"><Label value="item"/></RectangleLabels></View>'
@@ -45,6 +50,7 @@ def ask(api, project_id, task_id, region):
     """Draw a box roughly, as the API of the editor tells it."""
     place = {**region["value"], "x": region["value"]["x"] + 0.5, "width": region["value"]["width"] * 0.95}
     drawn = {**region, "id": "drawn", "origin": "manual", "value": place}
+    drawn.pop("score", None)  # what a person draws has none
     backend = backend_of(api, project_id)
     sent = {"task": task_id, "context": {"result": [drawn]}}
     return api.post(f"/api/ml/{backend['id']}/interactive-annotating", json=sent).raise_for_status().json()
@@ -59,6 +65,50 @@ def test_a_smart_rectangle_gets_the_box_under_it(api, connected):
     assert backend_of(api, connected)["is_interactive"]
     assert chosen["value"] == region["value"]
     assert chosen["id"] not in ("drawn", region["id"])
+
+
+def draw_around(page, value):
+    """Draw a rough box around the place of a region, and wait for the answer of the click tool."""
+    canvas = page.locator(".konvajs-content canvas").first.bounding_box()
+    left, top = (
+        canvas[side] + canvas[size] * (value[side] - 0.5) / 100 for side, size in (("x", "width"), ("y", "height"))
+    )
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move(left + 5, top + 5)
+    with page.expect_response("**/interactive-annotating"):
+        page.mouse.move(
+            *(start + canvas[size] * (value[size] + 1) / 100 for start, size in ((left, "width"), (top, "height")))
+        )
+        page.mouse.up()
+
+
+def test_in_the_editor_what_is_drawn_becomes_one_box_and_what_has_its_box_gets_none(api, label_studio, connected, page):
+    """The editor sends all boxes of the annotation with the one that was drawn."""
+    task_id, region = predicted(api, connected)
+    page.goto(f"{label_studio.url}/projects/{connected}/data?task={task_id}")
+    expect(page.locator(".konvajs-content").first).to_be_visible()
+    boxes = page.locator(".lsf-outliner").get_by_text("item", exact=True)
+    shown = boxes.count()
+    for switch in ("Auto-Annotation", "Auto-Accept Suggestions"):
+        page.get_by_text(switch).click()
+    page.locator(".lsf-tool_smart:visible").first.click()
+    page.keyboard.press("1")  # the label
+
+    draw_around(page, region["value"])
+    expect(boxes).to_have_count(shown)
+    boxes.first.click()
+    page.keyboard.press("Backspace")
+    expect(boxes).to_have_count(shown - 1)
+    page.keyboard.press("1")
+    draw_around(page, region["value"])
+    expect(boxes).to_have_count(shown)
+    page.get_by_role("button", name="Submit").click()
+
+    (review,) = until(lambda: api.get(f"/api/tasks/{task_id}/").json()["annotations"], 30)
+    places = [result["value"] for result in review["result"]]
+    assert len(places) == shown
+    assert places.count(region["value"]) == 1
 
 
 @pytest.mark.long  # an installation of its own
