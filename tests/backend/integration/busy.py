@@ -109,6 +109,9 @@ def hanging_server():
         def do_GET(self):
             time.sleep(20)
 
+        def do_POST(self):
+            time.sleep(20)
+
         def log_message(self, *_):
             pass
 

@@ -1,5 +1,7 @@
 """What controls never waits for what works: gunicorn itself, held by clients, image servers and Label Studio."""
 
+import base64
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +21,8 @@ from tests.backend.integration.busy import (
     settings_in,
     slowest,
 )
+from tests.builders import picture
+from tests.label_studio.interactive.builders import call, rectangle
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -35,7 +39,8 @@ def studio():
 
 @pytest.fixture(scope="module")
 def served(studio, tmp_path_factory):
-    settings = settings_in(tmp_path_factory.mktemp("busy"), studio.url, LOOP_IMAGE_SECONDS="4")
+    more = {"LOOP_IMAGE_SECONDS": "4", "LOOP_INTERACTIVE_URL": studio.url}
+    settings = settings_in(tmp_path_factory.mktemp("busy"), studio.url, **more)
     with backend(settings) as (process, client):
         yield settings, process, client
 
@@ -65,14 +70,14 @@ def test_slow_images_hold_predictions_only(served, studio, host):
         "images": f"{studio.url.replace('127.0.0.1', 'localhost')}/a.jpg",
         "label-studio": "/data/upload/1/a.jpg",
     }
-    body, json = predict_body(address[host]), {"Content-Type": "application/json"}
+    body, kind = predict_body(address[host]), {"Content-Type": "application/json"}
     with ThreadPoolExecutor(FULL) as pool:
         asked = [
             pool.submit(
                 httpx.post,
                 f"{settings.local_url}/predict",
                 content=body,
-                headers={**client.headers, **json},
+                headers={**client.headers, **kind},
                 timeout=60,
             )
             for _ in range(FULL)
@@ -82,6 +87,20 @@ def test_slow_images_hold_predictions_only(served, studio, host):
 
     assert {answer.status_code for answer in answers} == {200}
     assert all("1" in answer.json()["errors"] for answer in answers)
+
+
+def test_clicks_that_a_backend_of_theirs_does_not_answer_hold_each_other_only(served):
+    settings, _, client = served
+    sent = json.dumps(call(rectangle(10, 10, 20, 20, "Car"))).encode()
+    image = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
+
+    with clients(settings, 100, head("/predict", len(sent)) + sent):
+        began = time.monotonic()
+        answer = client.post("/predict", content=predict_body(image), headers={"Content-Type": "application/json"})
+
+        assert time.monotonic() - began < PROMPT
+    assert answer.json()["results"]
+    assert "errors" not in answer.json()
 
 
 @pytest.mark.parametrize("page", ["open-tasks", "doctor"])

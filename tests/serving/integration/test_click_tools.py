@@ -111,6 +111,18 @@ def test_in_the_editor_what_is_drawn_becomes_one_box_and_what_has_its_box_gets_n
     assert places.count(region["value"]) == 1
 
 
+def test_another_backend_that_has_the_click_tools_keeps_them(api, connected, settings):
+    project_id, _ = make_project(api, "Stay", 2, labels=("item",), seed=5)
+
+    with click_backend() as server:
+        other = {"project": project_id, "url": server.url, "title": "SAM", "is_interactive": True}
+        api.post("/api/ml/", json=other).raise_for_status()
+        run_loop(settings, "connect", "--project", str(project_id))
+        backends = api.get("/api/ml/", params={"project": project_id}).raise_for_status().json()
+
+    assert {each["title"]: each["is_interactive"] for each in backends} == {"SAM": True, "YOLO loop": False}
+
+
 @pytest.mark.long  # an installation of its own
 def test_with_another_backend_its_answer_arrives_as_it_is_and_its_failure_is_no_answer(
     api, label_studio, tmp_path_factory
