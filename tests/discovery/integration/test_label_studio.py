@@ -12,10 +12,12 @@ from loop.discovery.discover import discover
 from loop.discovery.undo import undo
 from loop.label_studio.label_config import parse
 from loop.label_studio.prediction_import import NewPrediction
+from loop.label_studio.result_format import write_result
 from loop.references.index import index
 from loop.regions import Region
 from loop.registry import follow
 from loop.registry.store import VersionFacts
+from loop.reviews.sync import sync
 from loop.serving.store import LoggedPrediction
 from loop.taxonomy.labelling.open_tasks import label_tasks
 from loop.wiring import build
@@ -157,6 +159,21 @@ def test_an_undone_promotion_leaves_label_studio_as_it_was(api, made):
     assert shown_labels(rooms, project_id) == labels
     assert rooms.references.task_states.read_named(project_id, ids) == {}
     assert NOTHING in undo(rooms.discovery, project_id, insects.id, "again")[0]
+
+
+def test_a_label_that_a_person_adds_is_suggested_after_one_review_with_it(api, made):
+    rooms, project_id, ids = made
+    config = project_of(api, project_id)["label_config"].replace("</Rect", '<Label value="Bee"/></Rect')
+    api.patch(f"/api/projects/{project_id}/", json={"label_config": config}).raise_for_status()
+    bee = write_result([Region("new", at("insect", ids[8]), "Bee")], parse(config), (64, 48))
+    api.post(f"/api/tasks/{ids[8]}/annotations/", json={"result": bee, "lead_time": 1.0}).raise_for_status()
+
+    sync(rooms.reviews, project_id)
+    index(rooms.references, project_id)
+    label_tasks(rooms.taxonomies, project_id)
+
+    shown = [boxes for _, boxes in sorted(shown_labels(rooms, project_id).items())]
+    assert shown == [[["item"]]] * 8 + [[["Bee"]]] * 7 + [[["item"]]] * 8
 
 
 @pytest.mark.parametrize("kind", ["annotations/", "drafts"])
