@@ -132,7 +132,8 @@ def make_report(measured: dict[str, dict[str, Any]]) -> BenchReport:
     )
     load = (
         f"YOLO11n, {BATCH} images a step, trained on four aerial photos of 1250x1250, measured whole on one "
-        f"of 1249x1035 with 279 trees; a warm start that knows no trees; other work may run beside it"
+        "of 1249x1035 with 279 trees; a warm start that knows no trees; in parts, of several days and machines, beside "
+        "other work, so the seconds tell little"
     )
     return BenchReport(NAME, load, tables, [goal], raw=dict(measured))
 
