@@ -1,9 +1,12 @@
 """What a newcomer sees on a real Label Studio from `loop connect` on, before anything is trained."""
 
+from itertools import combinations
+
 import pytest
 
 from loop.installation.doctor import doctor
 from loop.installation.findings import Level
+from scripts.demo.annotator import box_of
 from tests.services import loop_running, make_project, project_of, run_loop, settings_of, until
 from tests.vision.start.builders import make_base, make_encoder
 
@@ -86,6 +89,11 @@ def test_label_names_are_suggested_from_the_first_task_on(api, label_studio, tmp
         }
         assert labels
         assert labels <= {"Thing", "Bird"}
+        results = [prediction["result"] for prediction in predictions_of(api, project_id)]
+        texts = [text for result in results for region in result for text in region.get("meta", {}).get("text", ())]
+        assert any(text.startswith("less sure: ") for text in texts)  # one object, one box
+        pairs = [pair for result in results for pair in combinations(map(box_of, result), 2)]
+        assert max(first.iou(second) for first, second in pairs) < 0.7
 
         added = shown.replace("</RectangleLabels>", '<Label value="Hut “neu” 🎩"/></RectangleLabels>')
         api.patch(f"/api/projects/{project_id}/", json={"label_config": added}).raise_for_status()
