@@ -38,6 +38,11 @@ width), scaled to {size} pixels of the longer side and filled up with grey (114)
 each box its place in pixels of that input, and the confidence of each class, before boxes that overlap are left out.
 On a processor with bfloat16, OpenVINO computes in it, unless its INFERENCE_PRECISION_HINT is f32.
 """
+IN_TILES = """
+This version looks at tiles. Cut an image into tiles of {side} x {side} of its pixels, of which neighbours share at
+least {overlap}; a side of the image that is no longer than that is not cut. Call it for each tile as above, move the
+boxes to the place of the tile, and of those that show one object keep one. On a whole image it finds less.
+"""
 NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"), re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 
 
@@ -105,7 +110,11 @@ def convert(registry: RegistryRoom, project_id: int, name: str, kind: RuntimeFor
     registry.versions.verify(version)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ArchiveRefused(f"--out: expected a folder that is new or empty, found {out}")
-    file_name, thresholds = version.name.replace("@", "-"), registry.thresholds_of(version)
+    file_name, thresholds, tiling = (
+        version.name.replace("@", "-"),
+        registry.thresholds_of(version),
+        version.framing.tiling,
+    )
     with scratch_folder(out.absolute().parent) as scratch:
         converted = convert_weights(version.weights, kind, scratch, file_name, version.image_size)
         facts = {
@@ -115,12 +124,13 @@ def convert(registry: RegistryRoom, project_id: int, name: str, kind: RuntimeFor
             "classes": list(converted.classes),
             "image_size": converted.image_size,
             "threshold": thresholds.display,
+            "tiling": tiling.as_json() if tiling else None,
         }
         (scratch / "version.json").write_text(json.dumps(facts, indent=2) + "\n")
         (scratch / "classes.txt").write_text("".join(f"{label}\n" for label in converted.classes))
-        (scratch / "HOW_TO.txt").write_text(
-            HOW_TO.format(file=converted.path.name, size=converted.image_size, threshold=thresholds.display)
-        )
+        how_to = HOW_TO.format(file=converted.path.name, size=converted.image_size, threshold=thresholds.display)
+        how_to += IN_TILES.format(**tiling.as_json()) if tiling else ""
+        (scratch / "HOW_TO.txt").write_text(how_to)
         scratch.rename(out.absolute())
     return out / converted.path.name
 

@@ -10,15 +10,18 @@ from typer.testing import CliRunner
 
 from loop.cli.tree import app
 from loop.errors import ArchiveRefused
+from loop.registry.store import VersionFacts
 from loop.registry.transfer import convert
 from loop.vision.elsewhere.convert import RuntimeFormat
+from loop.vision.tiling.tiles import Tiling
 from tests.builders import picture
 from tests.vision.builders import CLASSES, write_detector
 
 
 @pytest.fixture
 def version(rooms, tmp_path):
-    return rooms.registry.versions.add(1, write_detector(tmp_path / "some.pt"))
+    facts = VersionFacts(training={"tiling": Tiling(side=320, overlap=64).as_json()})
+    return rooms.registry.versions.add(1, write_detector(tmp_path / "some.pt"), facts)
 
 
 def test_the_page_beside_converted_weights_says_how_to_call_them(rooms, settings, version, tmp_path, monkeypatch):
@@ -34,7 +37,10 @@ def test_the_page_beside_converted_weights_says_how_to_call_them(rooms, settings
     assert (tmp_path / "out/classes.txt").read_text().split() == list(CLASSES)
     facts = json.loads((tmp_path / "out/version.json").read_text())
     assert (facts["version"], facts["sha256_of_trained_weights"]) == (version.name, version.sha256)
+    assert facts["tiling"] == {"side": 320, "overlap": 64}
     page = (tmp_path / "out/HOW_TO.txt").read_text()
+    assert "tiles of 320 x 320 of its pixels" in page
+    assert "share at\nleast 64;" in page
     code = "\n".join(line[4:] for line in page[page.index("    from ") : page.index("With another")].splitlines())
     shutil.copy(write_picture(tmp_path), tmp_path / "out/image.jpg")
     run = subprocess.run(
