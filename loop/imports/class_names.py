@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loop.errors import PayloadError
-from loop.label_studio.classes import join_names
+from loop.label_studio.classes import join_names, name_today
 from loop.label_studio.label_config import LabelConfig
 
 
@@ -48,12 +48,14 @@ def name_classes(used: Sequence[str], config: LabelConfig, naming: ClassNaming) 
     if unused := sorted(set(naming.names) - {*used, *map(str.strip, used)}):
         raise PayloadError("--map", f"classes of the dataset: {join_names(used)}", join_names(unused))
     known = {name: label for name, label in config.label_map(used).items() if not _is_twin(name, label, used, config)}
+    today = name_today(config, naming.names.values())
     label_of: dict[str, str] = {}
     added: list[str] = []
     unknown: list[str] = []
     for name in used:
         stated = naming.names.get(name, naming.names.get(name.strip()))
-        label = known.get(name, name) if stated is None else stated
+        current = config.synonyms.get(name, (name,))[0]
+        label = known.get(name, current) if stated is None else today[stated]
         if label == "" or label in config.label_names:
             label_of[name] = label
         elif naming.adds:

@@ -39,6 +39,25 @@ def test_a_label_that_is_mistyped_is_refused_though_other_classes_are_skipped():
         name_classes(["van"], CARS, ClassNaming({"van": "Carr"}, skips=True))
 
 
+AUTO = {"Auto": ("Auto", "Car"), "Car": ("Auto", "Car")}
+
+
+@pytest.mark.parametrize("name", ["Car", "Auto", "auto"])
+def test_a_class_that_is_named_by_another_name_of_a_label_adds_no_label(name):
+    renamed = parse(CONFIG.replace("Car", "Auto")).with_synonyms(AUTO)
+
+    named = name_classes(["van"], renamed, ClassNaming({"van": name}, adds=True))
+
+    assert (named.label_of, named.added) == ({"van": "Auto"}, ())
+
+
+@pytest.mark.parametrize("naming", [{"Car": "Car"}, {}], ids=["named", "not-named"])
+def test_the_label_that_is_added_for_a_former_name_has_the_name_of_today(naming):
+    without = parse(CONFIG.replace("Car", "Bus")).with_synonyms(AUTO)
+
+    assert name_classes(["Car"], without, ClassNaming(naming, adds=True)).added == ("Auto",)
+
+
 def test_names_are_read_and_split_at_the_last_sign():
     assert read_names(["a=b=Car", "dog="]) == {"a=b": "Car", "dog": ""}
     with pytest.raises(PayloadError, match="CLASS=LABEL"):
