@@ -54,7 +54,7 @@ def check(
 ) -> TaxonomyCheck:
     """Check a taxonomy file, without a server; with --project, show what it changes, and try it on some tasks."""
     taxonomy = _read(file)
-    summary = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.node_of_label)} labels, version {taxonomy.version}"
+    summary = f"{len(taxonomy.nodes)} nodes, {len(taxonomy.list_labels())} labels, version {taxonomy.version}"
     out.print(f"{file}: {summary}")
     diff, trials = None, list[manage.Trial]()
     if project is not None:
@@ -113,13 +113,13 @@ def apply(project: ProjectId, file: File, why: Why = "applied by hand") -> Done:
 
 
 @taxonomy_group.command("export")
-def export(project: ProjectId) -> Taxonomy:
+def export(project: ProjectId) -> Annotated[dict[str, Any], "`nodes`."]:
     """Print the taxonomy in force as YAML, including promoted clusters and calibrated thresholds."""
     taxonomy = open_rooms().taxonomies.store.current(project)
     if taxonomy is None:
         raise PayloadError("taxonomy", "one that was applied (loop taxonomy apply)", None)
     print_text(taxonomy_yaml.write(taxonomy).removesuffix("\n"))
-    return taxonomy
+    return {"nodes": taxonomy.nodes}
 
 
 @taxonomy_group.command("calibrate")

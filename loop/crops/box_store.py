@@ -58,15 +58,15 @@ class BoxStore:
         project_id: int,
         space: Space,
         kind: CollectionKind,
-        label: str,
+        labels: Sequence[str],
         order: BoxOrder,
         *,
         offset: int,
         most: int,
     ) -> list[StoredBox]:
-        """Return the boxes of a label from the place *offset* of an order, at most so many."""
+        """Return the boxes that have one of the labels from the place *offset* of an order, at most so many."""
         score = vectors.c.score.desc() if order == BoxOrder.SUREST else vectors.c.score
-        query = sa.select(vectors).where(_is_of(project_id, space, kind), vectors.c.label == label)
+        query = sa.select(vectors).where(_is_of(project_id, space, kind), vectors.c.label.in_(labels))
         query = query.order_by(score, vectors.c.task_id, vectors.c.key).offset(offset).limit(most)
         with self._engine.connect() as connection:
             return [_read(row) for row in connection.execute(query)]

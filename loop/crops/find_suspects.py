@@ -19,6 +19,7 @@ from loop.crops.suspicion import (
     has_unfound,
 )
 from loop.errors import LoopError, MilvusDown
+from loop.label_studio.classes import name_today
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Task
 from loop.references.check import find_swapped
@@ -97,7 +98,7 @@ def _compare(crops: CropsRoom, project_id: int, left_out: list[str]) -> tuple[st
         left_out.append("overlooked and misplaced boxes: no version serves yet")
         return "", []
     project = crops.studio.projects.get(project_id)
-    config = project.config().with_synonyms(crops.studio.classes.book(project_id).synonyms())
+    config = project.config()
     served: LoadedVersion | None = None
     images, broken = list[ReviewedImage](), 0
     for task_ids in chunked(sorted(crops.reviews.store.standing(project_id, TASK)), PAGE):
@@ -145,7 +146,7 @@ def _join(
     detected: dict[int, tuple[Region, ...]],
     config: LabelConfig,
 ) -> Iterator[ReviewedImage]:
-    """Yield the facts on each image; other versions are looked up only where this one misses a reviewed box."""
+    """Yield the facts on each image, with the labels of today; other versions are looked up where this one misses."""
     judged = crops.references.task_states.read_judged(project_id, detected)
     for task_id, regions in detected.items():
         image = counted[task_id].image(config.image_key) or ""
@@ -154,10 +155,17 @@ def _join(
             for verdict in judged.get(task_id, ())
             if verdict.decision == Decision.FALSE_POSITIVE and verdict.image == image and verdict.predicted
         )
-        whole = ReviewedImage(task_id, image, counted[task_id].review.regions, regions, rejected=rejected)
+        boxes = (counted[task_id].review.regions, regions, rejected)
+        reviewed, found, deleted = (_name_today(each, config) for each in boxes)
+        whole = ReviewedImage(task_id, image, reviewed, found, rejected=deleted)
         if has_unfound(whole, POLICY):
             whole = replace(whole, found=_read_others(crops, project_id, task_id, image))
         yield whole
+
+
+def _name_today(regions: Sequence[Region], config: LabelConfig) -> tuple[Region, ...]:
+    names = name_today(config, (region.label for region in regions))
+    return tuple(replace(region, label=names[region.label]) for region in regions)
 
 
 def _read_others(crops: CropsRoom, project_id: int, task_id: int, image: str) -> tuple[Region, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
@@ -15,6 +15,8 @@ from loop.crops.room import CropsRoom
 from loop.crops.suspect_store import SuspectList
 from loop.crops.suspicion import SuspectBox, SuspectKind
 from loop.errors import MilvusDown, PayloadError
+from loop.label_studio.classes import name_today
+from loop.label_studio.label_config import LabelConfig
 from loop.references.entries import CollectionKind
 from loop.references.plan import find_source
 from loop.vision.embedding import Space
@@ -100,30 +102,44 @@ def list_crops(crops: CropsRoom, project_id: int, query: CropQuery) -> CropPage:
     """Return a page of crops. Raises UnknownProject, and PayloadError if *like* names no box."""
     config = crops.studio.projects.get(project_id).config()
     if query.order in SUSPICIONS:
-        return _list_suspects(crops, project_id, query)
+        return _list_suspects(crops, project_id, query, config)
     source = find_source(crops.references, project_id)
     if source is None:
         return CropPage(query, missing=NO_VECTORS)
     if query.order == CropOrder.ALIKE:
-        return _list_alike(crops, project_id, query, source.space)
+        return _list_alike(crops, project_id, query, source.space, config)
     kind = KINDS[query.source]
-    labels = crops.boxes.count_labels(project_id, source.space, kind)
+    counts = crops.boxes.count_labels(project_id, source.space, kind)
+    names = name_today(config, counts)
+    labels = _add_up(counts, names)
     own = (label for label in labels if label in config.label_names)
-    label = query.label if query.label is not None else next(chain(own, labels), None)
-    query, total = replace(query, label=label), labels.get(label, 0) if label is not None else 0
-    query = replace(query, page=_fit_page(query, total))
+    query = _choose_label(query, config, chain(own, labels))
+    query = replace(query, page=_fit_page(query, total := labels.get(query.label or "", 0)))
     order, offset = BoxOrder(query.order.value), (query.page - 1) * query.size
-    boxes = (
-        crops.boxes.page(project_id, source.space, kind, label, order, offset=offset, most=query.size)
-        if label is not None
-        else []
-    )
+    recorded = [label for label, name in names.items() if name == query.label]
+    boxes = crops.boxes.page(project_id, source.space, kind, recorded, order, offset=offset, most=query.size)
     missing = "" if labels else "no boxes yet: they appear when tasks have been predicted, or reviewed"
-    return CropPage(query, total, tuple(_read_box(box, query.source) for box in boxes), labels, missing=missing)
+    shown = tuple(_read_box(box, query.source, names) for box in boxes)
+    return CropPage(query, total, shown, labels, missing=missing)
 
 
-def _list_suspects(crops: CropsRoom, project_id: int, query: CropQuery) -> CropPage:
+def _add_up(counts: Mapping[str, int], names: Mapping[str, str]) -> dict[str, int]:
+    """Return the counts of labels by their names of today, the largest first."""
+    sums = Counter[str]()
+    for label, count in counts.items():
+        sums[names[label]] += count
+    return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _choose_label(query: CropQuery, config: LabelConfig, others: Iterator[str]) -> CropQuery:
+    """Return a query with the name of today of its label; without a label, with the first of others."""
+    label = next(others, None) if query.label is None else name_today(config, [query.label])[query.label]
+    return replace(query, label=label)
+
+
+def _list_suspects(crops: CropsRoom, project_id: int, query: CropQuery, config: LabelConfig) -> CropPage:
     found, kind = crops.suspects.read(project_id), SUSPICIONS[query.order]
+    query = _choose_label(query, config, iter(()))
     if found is None:
         return CropPage(query, missing="nobody has looked for suspects yet: `loop suspects` does")
     suspects = found.of_kind(kind, query.label)
@@ -136,7 +152,7 @@ def _list_suspects(crops: CropsRoom, project_id: int, query: CropQuery) -> CropP
     return CropPage(query, len(suspects), listed, labels, found, "; ".join(found.left_out))
 
 
-def _list_alike(crops: CropsRoom, project_id: int, query: CropQuery, space: Space) -> CropPage:
+def _list_alike(crops: CropsRoom, project_id: int, query: CropQuery, space: Space, config: LabelConfig) -> CropPage:
     """Return the references that look most like a box: one page of them."""
     if query.like is None:
         raise PayloadError("like", "TASK:REGION of a box", "none")
@@ -158,7 +174,8 @@ def _list_alike(crops: CropsRoom, project_id: int, query: CropQuery, space: Spac
         project_id, space, CollectionKind.REFERENCES, [neighbour.entry.key for neighbour in others]
     )
     likeness = {neighbour.entry.key: neighbour.similarity for neighbour in others}
-    shown = tuple(replace(_read_box(row, BoxSource.REVIEWED), score=round(likeness[row.key], 4)) for row in rows)
+    names = name_today(config, (row.label for row in rows))
+    shown = tuple(replace(_read_box(row, BoxSource.REVIEWED, names), score=round(likeness[row.key], 4)) for row in rows)
     return CropPage(replace(query, page=1), len(shown), shown, dict(Counter(crop.label for crop in shown)))
 
 
@@ -167,8 +184,8 @@ def _fit_page(query: CropQuery, total: int) -> int:
     return min(max(1, query.page), max(1, -(-total // query.size)))
 
 
-def _read_box(box: StoredBox, source: BoxSource) -> Crop:
-    return Crop(BoxName(box.task_id, box.region), box.label, box.score or None, source, box.verdict)
+def _read_box(box: StoredBox, source: BoxSource, names: Mapping[str, str]) -> Crop:
+    return Crop(BoxName(box.task_id, box.region), names[box.label], box.score or None, source, box.verdict)
 
 
 def _read_suspect(suspect: SuspectBox, *, is_changed: bool) -> Crop:

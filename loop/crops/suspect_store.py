@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from loop.crops.suspicion import SuspectBox, SuspectKind
+from loop.label_studio.classes import name_today
+from loop.label_studio.projects import ProjectStore
 from loop.regions import read_region, write_region
 from loop.storage.queries import begin_alone, chunked
 from loop.storage.tables import reviews
@@ -39,17 +42,20 @@ class SuspectStore:
     """The newest list of each project."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self._engine, self._projects = engine, ProjectStore(engine)
 
     def read(self, project_id: int) -> SuspectList | None:
-        """Return the list of a project; None if nobody has looked yet."""
+        """Return the list of a project with the labels of today; None if nobody has looked yet."""
         query = sa.select(suspect_lists).where(suspect_lists.c.project_id == project_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
-        suspects = tuple(_read(content) for content in row.suspects)
-        return SuspectList(row.version, row.images, suspects, row.looked_at, tuple(row.left_out))
+        suspects = [_read(content) for content in row.suspects]
+        labels = (label for suspect in suspects for label in (suspect.region.label, suspect.suggested))
+        names = name_today(self._projects.get(project_id).config(), labels)
+        renamed = tuple(_rename(suspect, names) for suspect in suspects)
+        return SuspectList(row.version, row.images, renamed, row.looked_at, tuple(row.left_out))
 
     def replace(self, project_id: int, found: SuspectList) -> None:
         """Replace the list of a project."""
@@ -73,6 +79,11 @@ class SuspectStore:
             for ids in chunked(task_ids):
                 reviewed |= set(connection.scalars(query.where(reviews.c.task_id.in_(ids))))
         return reviewed
+
+
+def _rename(suspect: SuspectBox, names: Mapping[str, str]) -> SuspectBox:
+    region = replace(suspect.region, label=names[suspect.region.label])
+    return replace(suspect, region=region, suggested=names[suspect.suggested])
 
 
 def _write(suspect: SuspectBox) -> dict[str, Any]:

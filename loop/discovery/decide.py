@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from loop.discovery.cluster_record import ClusterRecord, ClusterState, GivenLabel
 from loop.discovery.gather import taxonomy_of
@@ -78,10 +79,20 @@ def _check(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, p
         parent = None if record.node in taxonomy.by_id else record.parent
     category = name_category(taxonomy, name, parent)
     if not is_repeated:
+        _check_class(discovery, project_id, category.label)
         record = replace(record, name=name.strip(), parent=parent, node=category.node)
     is_new_node, is_new_label = category.node not in taxonomy.by_id, category.label not in taxonomy.node_of_label
     given = GivenLabel(category.label, adds_node=is_new_node, adds_node_label=is_new_label)
     return Promotion(record, category, is_repeated, given)
+
+
+def _check_class(discovery: DiscoveryRoom, project_id: int, label: str) -> None:
+    """Raise LabelConfigError for the label of a retired class, from whose boxes no version learns."""
+    labels = discovery.studio.classes.book(project_id).labels(())
+    if label in labels.retired:
+        name = labels.names[labels.ids[label]]
+        again = f"loop dataset retire-class {quote(name)} --project {project_id} --undo"
+        raise LabelConfigError("name", f"a class that is not retired; `{again}` takes its boxes in again", label)
 
 
 def _validate_label(discovery: DiscoveryRoom, project_id: int, label: str) -> bool:

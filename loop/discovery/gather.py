@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from loop.discovery.hints import node_means
 from loop.discovery.room import DiscoveryRoom
 from loop.discovery.tracking import Member, keep_one_per_object
+from loop.label_studio.classes import name_today
 from loop.references.entries import CollectionKind
 from loop.regions import Box
 from loop.storage.queries import chunked
 from loop.taxonomy.editing.categories import begin_taxonomy
 from loop.taxonomy.match import Matcher, matcher_of
-from loop.taxonomy.taxonomy import Taxonomy, map_labels
+from loop.taxonomy.taxonomy import Taxonomy
 from loop.vision.embedding import Space, Vectors
 
 MOST = 20_000  # boxes clustered, by highest score
@@ -57,7 +58,7 @@ def gather(discovery: DiscoveryRoom, project_id: int, space: Space) -> UnknownBo
     """
     taxonomy = taxonomy_of(discovery, project_id)
     detections = discovery.unknown.find_detections(project_id, space, READ)
-    missed = discovery.unknown.find_missed(project_id, space, _map_labels(discovery, project_id, taxonomy))
+    missed = discovery.unknown.find_missed(project_id, space, taxonomy.node_of_label)
     tasks = {member.task for member in (*detections, *missed)}
     named = {
         task: [member.region.box for member in boxes]
@@ -72,14 +73,14 @@ def gather(discovery: DiscoveryRoom, project_id: int, space: Space) -> UnknownBo
     }
     stored = [member for member in members if member.key in vectors]  # the index job restores missing vectors
     matched = _match_again(matcher_of(discovery.taxonomies, project_id, taxonomy), detected, vectors)
-    unknown = [member for member in stored if member.key not in matched]
+    unknown = _name_today(discovery, project_id, [member for member in stored if member.key not in matched])
     stacked = np.stack([vectors[member.key] for member in unknown]) if unknown else np.zeros((0, 0), np.float32)
     return UnknownBoxes(unknown, stacked, max(0, len(members) - MOST), len(matched))
 
 
 def read_references(discovery: DiscoveryRoom, project_id: int, space: Space) -> KnownReferences:
     """Read the references of a project. Raises MilvusDown."""
-    node_of = _map_labels(discovery, project_id, taxonomy_of(discovery, project_id))
+    node_of = taxonomy_of(discovery, project_id).node_of_label
     sums: dict[str, Vectors] = {}
     pages: list[Vectors] = []
     collection = discovery.references.milvus.find(project_id, CollectionKind.REFERENCES, space)
@@ -96,12 +97,15 @@ def read_references(discovery: DiscoveryRoom, project_id: int, space: Space) -> 
 
 def taxonomy_of(discovery: DiscoveryRoom, project_id: int) -> Taxonomy:
     """Return the taxonomy in force, or the project's labels as roots if it has none."""
-    current = discovery.taxonomies.store.current(project_id)
-    return current or begin_taxonomy(discovery.studio.projects.get(project_id).config().label_names)
+    store = discovery.taxonomies.store
+    labels = discovery.studio.projects.get(project_id).config().label_names
+    return store.current(project_id) or store.name(project_id, begin_taxonomy(labels))
 
 
-def _map_labels(discovery: DiscoveryRoom, project_id: int, taxonomy: Taxonomy) -> dict[str, str]:
-    return map_labels(taxonomy, discovery.studio.classes.book(project_id).synonyms())
+def _name_today(discovery: DiscoveryRoom, project_id: int, members: list[Member]) -> list[Member]:
+    config = discovery.studio.projects.get(project_id).config()
+    names = name_today(config, (member.label for member in members))
+    return [replace(member, label=names[member.label]) for member in members]
 
 
 def _add_reviewed(

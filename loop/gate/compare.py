@@ -28,7 +28,6 @@ from loop.gate.report import (
 )
 from loop.gate.room import GateRoom
 from loop.gate.rule import GatePolicy, Ruling, rule
-from loop.label_studio.label_config import LabelConfig
 from loop.registry.detectors import Detectors
 from loop.registry.store import Version
 from loop.storage.files import sha256_of
@@ -63,7 +62,7 @@ def compare(gate: GateRoom, project_id: int, first: str, second: str, snapshot: 
     versions = [gate.registry.versions.get(project_id, name) for name in (first, second)]
     chosen = _find_snapshot(gate, project_id, snapshot)
     file = gate.registry.served_file(versions[1])
-    labels = _read_config(gate, project_id).label_map
+    labels = gate.studio.projects.get(project_id).config().label_map
     evaluated = gate.evaluator.evaluate(file, chosen.data, versions[1].framing, labels)
     report = _make_report(gate, chosen, versions[0], versions[1], evaluated)
     gate.reports.write(report)
@@ -92,7 +91,7 @@ def _make_report(
     project_id, images = candidate.project_id, snapshot.held_out()
     weights = gate.registry.served_file(champion) if champion else gate.registry.detectors.base_if_here()
     framing = champion.framing if champion else AS_TRAINED
-    config = _read_config(gate, project_id)
+    config = gate.studio.projects.get(project_id).config()  # versions serve by it, with former names of the labels
     before = (
         gate.evaluator.evaluate(weights, snapshot.data, framing, config.label_map)
         if weights
@@ -157,12 +156,6 @@ def _draw(
     list_before = partial(list_boxes, before, is_shown=before.shown(threshold, kind_of))
     list_after = partial(list_boxes, after, is_shown=after.shown(threshold, kind_of))
     return tuple(_make_picture(list_before, list_after, mistakes, images[mistakes.image]) for mistakes in chosen)
-
-
-def _read_config(gate: GateRoom, project_id: int) -> LabelConfig:
-    """The label config by which versions serve: start weights may have other names for the labels."""
-    config = gate.studio.projects.get(project_id).config()
-    return config.with_synonyms(gate.studio.classes.book(project_id).synonyms())
 
 
 def _make_picture(champion: BoxLister, candidate: BoxLister, mistakes: Mistakes, path: Path) -> Picture:

@@ -32,8 +32,7 @@ def plan_import(reviews: ReviewsRoom, project_id: int, found: LookedThrough, nam
     """
     client, known = reviews.studio.client, reviews.studio.projects.get(project_id)
     state = client.project(project_id)
-    synonyms = reviews.studio.classes.book(project_id).synonyms()
-    config = replace(known, label_config=state.label_config).config().with_synonyms(synonyms)
+    config = replace(known, label_config=state.label_config).config()
     classes, wanted = name_classes(list(found.boxes), config, naming), state.label_config
     for label in classes.added:
         wanted = with_label(wanted, label)

@@ -65,11 +65,11 @@ def _describe_runtime(installation: InstallationRoom, champion: Version | None, 
 def labels(installation: InstallationRoom, project: Project) -> list[Finding]:
     """List labels without a class of the model, and classes without a label."""
     champion = installation.registry.versions.champion(project.id)
-    fit = fit_champion(installation, project, champion)
+    fit = fit_champion(project, champion)
     if champion is None or fit is None:
         return [ok("labels", "nothing predicts yet, or its classes are not known")]
     advice = advise_fit(champion, project.id)
-    if blind := find_blindness(installation, project, champion):
+    if blind := find_blindness(project, champion):
         return [warning("labels", f"only boxes that look like reviewed ones are suggested: {blind}", advice)]
     count = len(set(project.config().label_names))
     summary = f"{count - len(fit.labels)} of {count} labels are predicted"

@@ -152,7 +152,7 @@ def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
         installation.registry.versions.champion(project_id),
         installation.studio.projects.get(project_id),
     )
-    fit, blind = fit_champion(installation, project, champion), find_blindness(installation, project, champion)
+    fit, blind = fit_champion(project, champion), find_blindness(project, champion)
     advice = advise_fit(champion, project_id)
     if blind:
         return [f"WARNING: nothing will be suggested before the first reviews, because {blind}: {advice}"]

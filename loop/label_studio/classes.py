@@ -155,6 +155,17 @@ def fit_classes(config: LabelConfig, class_names: Sequence[str]) -> ClassFit:
     return ClassFit(label_of, labels, tuple(name for name in class_names if name not in label_of))
 
 
+def name_today(config: LabelConfig, labels: Iterable[str]) -> dict[str, str]:
+    """
+    Map labels of records to their names of today: old records have the former names of classes.
+
+    The name is the current one of the class, or the label of the config that means it, else the label itself.
+    """
+    current = {label: config.synonyms.get(label, (label,))[0] for label in labels}
+    meant = config.label_map(current.values())
+    return {label: meant.get(name, name) for label, name in current.items()}
+
+
 def join_names(names: Sequence[str]) -> str:
     """Return the first names as text, with the number of the others."""
     shown = ", ".join(names[:MOST_NAMED])

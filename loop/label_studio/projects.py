@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,8 @@ class Project:
     Reviews recorded until *reviews_seen_at* have been trained on. Changes until *synced_until*, by Label Studio's
     clock, are known. *refresh_asked* counts the requests for a refresh; the last refresh, by *refreshed_version*,
     answered the request numbered *refresh_done*. *policy* holds the project's own values in place of the settings.
-    *pinned* is the version that it stays on; *shadow* is tried on *shadow_share* of its tasks.
+    *pinned* is the version that it stays on; *shadow* is tried on *shadow_share* of its tasks. *synonyms* maps each
+    name of a renamed class to all its names.
     """
 
     id: int
@@ -43,10 +44,11 @@ class Project:
     shadow: str | None
     shadow_share: float
     is_shadow_shown: bool
+    synonyms: Mapping[str, tuple[str, ...]]
 
     def config(self) -> LabelConfig:
-        """Parse the label config. Raises LabelConfigError."""
-        return parse(self.label_config)
+        """Parse the label config, which knows the names of the classes. Raises LabelConfigError."""
+        return parse(self.label_config).with_synonyms(self.synonyms)
 
 
 class ProjectStore:
@@ -59,15 +61,15 @@ class ProjectStore:
         """Return one project. Raises UnknownProject if it was never connected."""
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(projects).where(projects.c.id == project_id)).one_or_none()
-        if row is None:
-            raise UnknownProject(project_id)
-        return _project(row)
+            if row is None:
+                raise UnknownProject(project_id)
+            return _project(connection, row)
 
     def all(self) -> list[Project]:
         """Return every connected project, by id."""
         query = sa.select(projects).order_by(projects.c.id)
         with self._engine.connect() as connection:
-            return [_project(row) for row in connection.execute(query)]
+            return [_project(connection, row) for row in connection.execute(query).all()]
 
     def save(self, project_id: int, title: str, label_config: str, why: str = "connected") -> bool:
         """
@@ -160,6 +162,11 @@ class ClassStore:
         with self._engine.connect() as connection:
             return _read_book(connection, project_id)
 
+    def synonyms(self, project_id: int) -> Mapping[str, tuple[str, ...]]:
+        """Map each name of a class that was ever renamed or merged to all its names, the current name first."""
+        with self._engine.connect() as connection:
+            return _read_synonyms(connection, project_id)
+
     def rename(self, project_id: int, old: str, new: str) -> ObjectClass:
         """Rename a class, or merge it into the class with the name *new*; return the class with that name."""
         with begin_alone(self._engine, project_id) as connection:
@@ -191,22 +198,9 @@ def _reading_rules(label_config: str) -> object:
         return None
 
 
-def _project(row: sa.Row[Any]) -> Project:
-    return Project(
-        id=row.id,
-        title=row.title,
-        label_config=row.label_config,
-        reviews_seen_at=row.reviews_seen_at,
-        synced_until=row.synced_until,
-        refresh_asked=row.refresh_asked,
-        refresh_done=row.refresh_done,
-        refreshed_version=row.refreshed_version,
-        policy=row.policy,
-        pinned=row.pinned,
-        shadow=row.shadow,
-        shadow_share=row.shadow_share,
-        is_shadow_shown=row.is_shadow_shown,
-    )
+def _project(connection: sa.Connection, row: sa.Row[Any]) -> Project:
+    columns = {each.name: getattr(row, each.name) for each in fields(Project) if each.name != "synonyms"}
+    return Project(**columns, synonyms=_read_synonyms(connection, row.id))
 
 
 def _append_classes(connection: sa.Connection, project_id: int, labels: Iterable[str]) -> None:
@@ -230,6 +224,14 @@ def _read_book(connection: sa.Connection, project_id: int) -> ClassBook:
             for row in connection.execute(query)
         )
     )
+
+
+def _read_synonyms(connection: sa.Connection, project_id: int) -> Mapping[str, tuple[str, ...]]:
+    """Read the names of renamed classes; the classes of most projects were never renamed, and are not read."""
+    is_renamed = sa.exists().where(former_names.c.project_id == project_id)
+    is_merged = sa.exists().where(classes.c.project_id == project_id, classes.c.merged_into.is_not(None))
+    has_any = connection.scalar(sa.select(sa.or_(is_renamed, is_merged)))
+    return _read_book(connection, project_id).synonyms() if has_any else {}
 
 
 def _write(connection: sa.Connection, project_id: int, changed: ObjectClass) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from loop.errors import MilvusDown
+from loop.label_studio.classes import name_today
 from loop.label_studio.views import put_tasks
 from loop.references.collection import Collection
 from loop.references.entries import CollectionKind, Entry, Neighbour
@@ -29,7 +31,7 @@ SLACK = 20  # extra neighbours to search for: neighbours of the same task do not
 
 @dataclass(frozen=True, slots=True)
 class KindStats:
-    """Counts of one kind of collection: vectors by label, verdict and state, and entries in Milvus."""
+    """Counts of one kind of collection: vectors by label of today, verdict and state, and entries in Milvus."""
 
     kind: CollectionKind
     labels: dict[str, int]
@@ -129,9 +131,11 @@ def _count_kind(
     labels: Counter[str] = Counter()
     verdicts: Counter[str] = Counter()
     states: Counter[str] = Counter()
-    for at, label, verdict, state, count in references.vectors.counts(project_id, space):
+    counts = references.vectors.counts(project_id, space)
+    names = name_today(references.studio.projects.get(project_id).config(), (label for _, label, *_ in counts))
+    for at, label, verdict, state, count in counts:
         if at == kind:
-            labels[label] += count
+            labels[names[label]] += count
             verdicts[verdict or "not reviewed"] += count
             states[state] += count
     entries, index = (collection.count(), collection.index()) if collection else (None, None)
@@ -141,20 +145,19 @@ def _count_kind(
 def _find_neighbours(
     references: ReferencesRoom, project_id: int, source: EmbedderSource | None, policy: ErrorPolicy
 ) -> dict[Entry, list[Neighbour]]:
-    """Map every reference to its nearest others, with the names of today: old reviews have those of renamed classes."""
-    classes = references.studio.classes.book(project_id).labels(())
-    names = {label: classes.names[class_id] for label, class_id in classes.ids.items()}
+    """Map every reference to its nearest others, with the labels of today."""
+    config = references.studio.projects.get(project_id).config()
     neighbours: dict[Entry, list[Neighbour]] = {}
     collection = references.milvus.find(project_id, CollectionKind.REFERENCES, source.space) if source else None
     for entries, vectors in collection.pages() if collection else ():
         hits_of_entries = collection.search(vectors, policy.neighbours + SLACK + 1) if collection else []
+        labels = chain(entries, (hit.entry for hits in hits_of_entries for hit in hits))
+        names = name_today(config, (entry.label for entry in labels))
         for entry, hits in zip(entries, hits_of_entries, strict=True):
-            others = (neighbour for neighbour in hits if neighbour.entry.key != entry.key)
+            others = (hit for hit in hits if hit.entry.key != entry.key)
             neighbours[_rename(entry, names)] = [replace(other, entry=_rename(other.entry, names)) for other in others]
     return neighbours
 
 
 def _rename(entry: Entry, names: Mapping[str, str]) -> Entry:
-    """Return an entry with the name of its class."""
-    name = names.get(entry.label, entry.label)
-    return entry if name == entry.label else replace(entry, label=name)
+    return replace(entry, label=names[entry.label])

@@ -106,8 +106,7 @@ class Batches:
     def _work(self, batch: Sequence[StoredTask]) -> PredictionCounts:
         if not self.may_go_on():
             return PredictionCounts()
-        project, studio = self.project, self.serving.studio
-        config = project.config().with_synonyms(studio.classes.book(project.id).synonyms())
+        project, studio, config = self.project, self.serving.studio, self.project.config()
         run = PredictionRun(self.execution, self.is_shadow)
         answers = pre_annotate(self.serving, project.id, config, self.served, batch, match=self.match, run=run)
         broken = [answer.suggestion for answer in answers if answer.suggestion.error]

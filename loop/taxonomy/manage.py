@@ -35,7 +35,8 @@ def apply(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, why: st
     if number is None:
         return f"taxonomy {taxonomy.version} is in force already"
     taxonomies.matches.show_again(project_id)
-    unused = sorted(set(taxonomy.node_of_label) - set(taxonomies.studio.projects.class_names(project_id)))
+    named = taxonomies.store.name(project_id, taxonomy)
+    unused = sorted(named.find_missing(taxonomies.studio.projects.class_names(project_id)))
     summary = f"taxonomy {number}, {taxonomy.version}, is in force"
     return f"{summary}; the label config has no {', '.join(unused)}" if unused else summary
 
@@ -76,12 +77,12 @@ def calibrate(taxonomies: TaxonomyRoom, project_id: int) -> tuple[Taxonomy, list
         labels += [entry.label for entry in entries]
         own_groups += [_group(entry, groups) for entry in entries]
         hits += matcher.references.search(vectors, NEAREST + SLACK)
-    all_neighbours = stack_neighbours(matcher.taxonomy, hits, NEAREST + SLACK, matcher.node_of_label)
+    all_neighbours = stack_neighbours(matcher.taxonomy, hits, NEAREST + SLACK)
     hit_groups = np.full(all_neighbours.ids.shape, "", dtype=object)
     for row, nearest in enumerate(hits):
         hit_groups[row, : len(nearest)] = [_group(hit.entry, groups) for hit in nearest]
     voters = without_group(all_neighbours, np.array(own_groups, object), hit_groups, NEAREST)
-    rows = calibrate_nodes(matcher.taxonomy, voters, find_places(matcher.taxonomy, labels, matcher.node_of_label))
+    rows = calibrate_nodes(matcher.taxonomy, voters, find_places(matcher.taxonomy, labels))
     return with_thresholds(matcher.taxonomy, {row.node: row.threshold for row in rows}), rows
 
 

@@ -16,7 +16,7 @@ from loop.references.plan import find_source
 from loop.taxonomy.publish import publish, publish_views
 from loop.taxonomy.recorded_matches import find_task_matches
 from loop.taxonomy.room import TaxonomyRoom
-from loop.taxonomy.taxonomy import Taxonomy, map_labels
+from loop.taxonomy.taxonomy import Taxonomy
 from loop.taxonomy.voting import MISSING, NOBODY, Match, Neighbours, find_places, vote
 from loop.vision.embedding import Space, Vectors
 
@@ -30,14 +30,9 @@ UNKNOWN = ""  # the node of an entry without a match
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """
-    A taxonomy and the references in one space; *references* is None before the first ones.
-
-    *node_of_label* has the node of each label of a reference, see `map_labels`.
-    """
+    """A taxonomy and the references in one space; *references* is None before the first ones."""
 
     taxonomy: Taxonomy
-    node_of_label: Mapping[str, str]
     space: Space
     references: Collection | None
 
@@ -46,18 +41,17 @@ class Matcher:
         if self.references is None or not len(vectors):
             return [Match(None, 0.0)] * len(vectors)
         hits = self.references.search(vectors, NEAREST)
-        return vote(self.taxonomy, stack_neighbours(self.taxonomy, hits, node_of_label=self.node_of_label))
+        return vote(self.taxonomy, stack_neighbours(self.taxonomy, hits))
 
 
 def matcher_of(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | None = None) -> Matcher | None:
     """Return the matcher of a taxonomy, by default the one in force; None if a part is missing. Raises MilvusDown."""
-    taxonomy = taxonomy or taxonomies.store.current(project_id)
+    taxonomy = taxonomies.store.name(project_id, taxonomy) if taxonomy else taxonomies.store.current(project_id)
     source = find_source(taxonomies.references, project_id) if taxonomy else None
     if taxonomy is None or source is None:
         return None
     references = taxonomies.references.milvus.find(project_id, CollectionKind.REFERENCES, source.space)
-    node_of_label = map_labels(taxonomy, taxonomies.studio.classes.book(project_id).synonyms())
-    return Matcher(taxonomy, node_of_label, source.space, references)
+    return Matcher(taxonomy, source.space, references)
 
 
 def require_matcher(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy | None = None) -> Matcher:
@@ -111,12 +105,7 @@ def show_matches(taxonomies: TaxonomyRoom, project_id: int, taxonomy: Taxonomy, 
     return "; ".join(lines)
 
 
-def stack_neighbours(
-    taxonomy: Taxonomy,
-    hits: Sequence[Sequence[Neighbour]],
-    k: int = NEAREST,
-    node_of_label: Mapping[str, str] | None = None,
-) -> Neighbours:
+def stack_neighbours(taxonomy: Taxonomy, hits: Sequence[Sequence[Neighbour]], k: int = NEAREST) -> Neighbours:
     """Return the hits of a search as arrays (queries, k); MISSING with NOBODY fills missing places."""
     width = max(k, max(map(len, hits), default=0))
     ids = np.full((len(hits), width), MISSING, dtype=object)
@@ -126,14 +115,14 @@ def stack_neighbours(
         for column, hit in enumerate(nearest):
             ids[row, column], labels[row, column] = hit.entry.key, hit.entry.label
             scores[row, column] = hit.similarity
-    nodes = find_places(taxonomy, labels.ravel().tolist(), node_of_label).reshape(labels.shape)
+    nodes = find_places(taxonomy, labels.ravel().tolist()).reshape(labels.shape)
     return Neighbours(ids.astype(str), scores, np.where(labels == "", NOBODY, nodes))
 
 
 def place_references(matcher: Matcher) -> None:
     """Set the node of every reference to the node of its label."""
     if matcher.references is not None:
-        nodes = matcher.node_of_label
+        nodes = matcher.taxonomy.node_of_label
         wrong = {
             entry.key: nodes.get(entry.label, UNKNOWN)
             for entry in matcher.references.entries()

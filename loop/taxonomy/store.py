@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import sqlalchemy as sa
 
+from loop.label_studio.projects import ClassStore
 from loop.storage.queries import begin_alone
 from loop.storage.taxonomy_tables import taxonomies
 from loop.taxonomy.editing.preview_store import PreviewStore
@@ -40,6 +41,7 @@ class TaxonomyLog:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._classes = ClassStore(engine)
         self.previews = PreviewStore(engine)
 
     def apply(self, project_id: int, taxonomy: Taxonomy, why: str) -> int | None:
@@ -57,9 +59,14 @@ class TaxonomyLog:
         return number
 
     def current(self, project_id: int) -> Taxonomy | None:
-        """Return the taxonomy in force; None before the first one."""
+        """Return the taxonomy in force, which knows all names of the classes; None before the first one."""
         newest = self._read(_of(project_id).limit(1))
-        return newest[0].taxonomy if newest else None
+        return self.name(project_id, newest[0].taxonomy) if newest else None
+
+    def name(self, project_id: int, taxonomy: Taxonomy) -> Taxonomy:
+        """Return a taxonomy of a project that knows all names of the classes: records have the former names too."""
+        synonyms = self._classes.synonyms(project_id)
+        return taxonomy if synonyms == taxonomy.synonyms else replace(taxonomy, synonyms=synonyms)
 
     def all(self, project_id: int) -> list[AppliedTaxonomy]:
         """Return all taxonomies of a project, newest first."""

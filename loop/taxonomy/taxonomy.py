@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -59,9 +59,11 @@ class Taxonomy:
     Nodes in the order of their file. The constructor raises TaxonomyError, with all errors, if they are no forest.
 
     Refused: an empty or doubled id, a label in two nodes, an unknown parent, a cycle, a threshold outside [0, 1].
+    *synonyms* are not part of the tree: they map each name of a renamed class to all its names, the current name first.
     """
 
     nodes: tuple[Node, ...] = ()
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         raise_all(find_errors(self.nodes))
@@ -80,8 +82,15 @@ class Taxonomy:
 
     @cached_property
     def node_of_label(self) -> dict[str, str]:
-        """The node id of each label; labels without a node are absent."""
-        return {label: node.id for node in self.nodes for label in node.labels}
+        """
+        The node id of each label, under all names of its class; labels without a node are absent.
+
+        The node of the current name comes first, then the label's own, then that of any other name.
+        """
+        own = {label: node.id for node in self.nodes for label in node.labels}
+        names_of = {label: (names[0], label, *names) for label, names in self.synonyms.items()}
+        nodes = {label: next(filter(None, map(own.get, names)), "") for label, names in names_of.items()}
+        return own | {label: node for label, node in nodes.items() if node}
 
     @cached_property
     def version(self) -> str:
@@ -102,6 +111,15 @@ class Taxonomy:
         names = {node_id: short[node_id] if node_id in unique else long[node_id] for node_id in short}
         unique = _find_unique(names)
         return {node_id: name if node_id in unique else f"{name} ({node_id})" for node_id, name in names.items()}
+
+    def list_labels(self) -> list[str]:
+        """Return the labels of the nodes, in their order."""
+        return [label for node in self.nodes for label in node.labels]
+
+    def find_missing(self, labels: Iterable[str]) -> set[str]:
+        """Return the labels of the nodes that are none of *labels* under any name of their class."""
+        known = set(labels)
+        return {label for label in self.list_labels() if known.isdisjoint((label, *self.synonyms.get(label, ())))}
 
     def children(self, parent: str | None = None) -> tuple[Node, ...]:
         """Return the children of *parent*; without a parent, the roots."""
@@ -127,17 +145,6 @@ def collect_enrichment(taxonomy: Taxonomy, node_id: str) -> dict[str, str]:
             is_joined = addition.mode is Mode.APPEND and name in fields
             fields[name] = f"{fields[name]}; {addition.value}" if is_joined else addition.value
     return fields
-
-
-def map_labels(taxonomy: Taxonomy, synonyms: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """
-    Return the node id of each label that a reference may have; old reviews have the former names of classes.
-
-    *synonyms* maps each name of a renamed class to all its names: the node of any of them is that of the others.
-    """
-    known = taxonomy.node_of_label
-    owners = {name: next(filter(None, map(known.get, names)), None) for name, names in synonyms.items()}
-    return {name: node for name, node in owners.items() if node} | known
 
 
 def _find_unique(names: Mapping[str, str]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,11 +70,10 @@ class Match:
     votes: tuple[Vote, ...] = ()
 
 
-def find_places(taxonomy: Taxonomy, labels: Sequence[str], node_of_label: Mapping[str, str] | None = None) -> Places:
+def find_places(taxonomy: Taxonomy, labels: Sequence[str]) -> Places:
     """Return the place in the taxonomy of each label's node; NOBODY for labels without a node."""
-    nodes = taxonomy.node_of_label if node_of_label is None else node_of_label
     places = {node.id: place for place, node in enumerate(taxonomy.nodes)}
-    place_of_label = {label: places[node] for label, node in nodes.items()}
+    place_of_label = {label: places[node] for label, node in taxonomy.node_of_label.items()}
     return np.array([place_of_label.get(label, NOBODY) for label in labels], np.intp)
 
 

@@ -47,6 +47,21 @@ def test_a_class_that_is_no_label_of_the_project_comes_after_those_that_are(room
     assert (page.query.label, page.labels) == ("Person", {"Car": 6, "Person": 3})
 
 
+@pytest.mark.parametrize("label", ["Car", "Auto", None])
+@pytest.mark.parametrize("is_followed", [True, False])
+def test_the_boxes_of_a_renamed_class_are_one_list_whichever_of_its_names_is_asked_for(rooms, label, is_followed):
+    fill(rooms)
+    rooms.studio.classes.rename(1, "Car", "Auto")
+    if is_followed:
+        rooms.studio.projects.save(1, "Autos", CONFIG.replace("Car", "Auto"))
+
+    page = list_crops(rooms.crops, 1, CropQuery(label=label))
+
+    name = "Auto" if is_followed else "Car"
+    assert (page.query.label, page.labels) == (name, {name: 6, "Person": 3})
+    assert [crop.label for crop in page.crops] == [name] * 6
+
+
 def test_reviewed_boxes_have_their_verdict(rooms):
     fill(rooms)
     accept(rooms, 1, region("c1", "Car", CAR))

@@ -118,5 +118,5 @@ class FakeCollection:
         nearest = []
         for vector in vectors:
             near = [Neighbour(entry, float(other @ vector)) for entry, other in self.rows.values()]
-            nearest.append(sorted(near, key=lambda neighbour: -neighbour.similarity)[:k])
+            nearest.append(sorted(near, key=lambda neighbour: (-neighbour.similarity, neighbour.entry.key))[:k])
         return nearest

@@ -7,9 +7,9 @@ from loop.references import check as vet
 from loop.references.entries import CollectionKind, Entry, Neighbour
 from loop.references.index import index
 from loop.references.label_errors import ErrorPolicy, find_contradictions, find_suspects, list_tasks
-from tests.builders import region
+from tests.builders import CONFIG, region
 from tests.fakes import FakeImages, FakeLabelStudio
-from tests.references.builders import predicted, reviewed
+from tests.references.builders import RIGHT, predicted, reviewed
 from tests.references.fakes import FakeReferences
 from tests.swap import swap
 from tests.vision.fakes import FakeEmbedders
@@ -140,6 +140,21 @@ def test_stats_count_by_label_verdict_and_state(rooms):
     )
     assert detections.verdicts == {"corrected": 1, "false_positive": 1, "not reviewed": 1}
     assert (detections.entries, detections.index, detections.is_current) == (3, "FLAT", True)
+
+
+@pytest.mark.parametrize("is_followed", [True, False])
+def test_stats_count_the_names_of_a_class_as_one_by_the_name_in_the_label_config(rooms, is_followed):
+    predicted(rooms)
+    rooms.studio.classes.rename(1, "Car", "Auto")
+    reviewed(rooms, region("1l", "Car"), region("1x", "Auto", RIGHT))
+    if is_followed:
+        rooms.studio.projects.save(1, "Autos", CONFIG.replace("Car", "Auto"))
+    index(rooms.references, 1)
+
+    references, detections = vet.count_vectors(rooms.references, 1).kinds
+
+    name = "Auto" if is_followed else "Car"
+    assert (references.labels, detections.labels) == ({name: 2}, {name: 2, "Person": 1})
 
 
 def test_with_milvus_down_stats_say_what_the_records_say_and_check_says_why_not(rooms):

@@ -101,6 +101,14 @@ def test_weights_without_a_class_of_the_project_are_refused(rooms, archive):
         add(rooms.registry, 1, archive())
 
 
+def test_weights_that_know_a_class_by_its_former_name_have_its_label(rooms, archive):
+    rooms.studio.classes.rename(1, "Car", "Auto")
+    config = rooms.studio.projects.get(1).label_config.replace("Car", "Auto").replace("Person", "Tram")
+    rooms.studio.projects.save(1, "Autos", config)
+
+    assert add(rooms.registry, 1, archive())[1].startswith("1 of 3 classes have a label: car")
+
+
 def test_a_project_that_is_not_connected_is_named(rooms, archive):
     with pytest.raises(UnknownProject):
         add(rooms.registry, 9, archive())

@@ -38,7 +38,7 @@ def _describe_predictions(installation: InstallationRoom, project: Project, cham
         if count
         else f"{when}: no task is open; new tasks are predicted with {champion.name} when they come"
     )
-    blind = find_blindness(installation, project, champion)
+    blind = find_blindness(project, champion)
     return f"{line}. {ONLY_ALIKE}: {blind}" if blind else f"{line}; the least certain come first"
 
 

@@ -19,7 +19,7 @@ def read_standings(
         ProjectFacts(
             champion=champion.name if champion else None,
             is_refreshing=is_due(installation.serving, project),
-            blind=find_blindness(installation, project, champion),
+            blind=find_blindness(project, champion),
             left=count_left(installation, project),
             last=_read(training) if training else None,
         )
@@ -32,17 +32,16 @@ def count_left(installation: InstallationRoom, project: Project) -> int:
     return wanted - installation.reviews.store.new_since(project.id, project.reviews_seen_at)
 
 
-def fit_champion(installation: InstallationRoom, project: Project, champion: Version | None) -> ClassFit | None:
+def fit_champion(project: Project, champion: Version | None) -> ClassFit | None:
     """Return how the classes of the champion fit the labels; None where its classes are not known."""
     if champion is None or not champion.facts.classes:
         return None
-    config = project.config().with_synonyms(installation.studio.classes.book(project.id).synonyms())
-    return fit_classes(config, champion.facts.classes)
+    return fit_classes(project.config(), champion.facts.classes)
 
 
-def find_blindness(installation: InstallationRoom, project: Project, champion: Version | None) -> str:
+def find_blindness(project: Project, champion: Version | None) -> str:
     """Return why the champion suggests nothing in a project; empty where a class of it is a label."""
-    fit = fit_champion(installation, project, champion)
+    fit = fit_champion(project, champion)
     if champion is None or fit is None or not fit.is_empty:
         return ""
     classes, labels = join_names(champion.facts.classes), join_names(fit.labels)

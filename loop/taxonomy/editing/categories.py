@@ -35,7 +35,7 @@ def add_category(taxonomy: Taxonomy, name: str, *, parent: str | None = None) ->
             raise TaxonomyError(f"node {owner} parent", f"{parent}, as asked", taxonomy.by_id[owner].parent)
         return taxonomy
     node = Node(id=_make_id(name, taxonomy.by_id), title=name, parent=parent, labels=(name,))
-    return Taxonomy((*taxonomy.nodes, node))
+    return replace(taxonomy, nodes=(*taxonomy.nodes, node))
 
 
 def begin_taxonomy(labels: Iterable[str]) -> Taxonomy:
@@ -61,20 +61,19 @@ def name_category(taxonomy: Taxonomy, name: str, parent: str | None = None) -> N
         return NamedCategory(grown, grown.node_of_label[name], name)
     if parent not in (None, node.parent):
         raise TaxonomyError(f"node {node.id} parent", f"{parent}, as asked", node.parent)
-    if name in node.labels:
+    if taxonomy.node_of_label.get(name) == node.id:
         return NamedCategory(taxonomy, node.id, name)
     if node.labels:
         alike = (label for label in node.labels if fold(label) == fold(name))
         return NamedCategory(taxonomy, node.id, next(alike, node.labels[0]))
-    grown = Taxonomy(tuple(replace(other, labels=(name,)) if other is node else other for other in taxonomy.nodes))
+    grown = _change(taxonomy, replace(node, labels=(name,)))
     return NamedCategory(grown, node.id, name)
 
 
 def with_thresholds(taxonomy: Taxonomy, thresholds: Mapping[str, float]) -> Taxonomy:
     """Return the taxonomy with the given thresholds, by node id."""
-    return Taxonomy(
-        tuple(replace(node, threshold=thresholds.get(node.id, node.threshold)) for node in taxonomy.nodes),
-    )
+    nodes = (replace(node, threshold=thresholds.get(node.id, node.threshold)) for node in taxonomy.nodes)
+    return replace(taxonomy, nodes=tuple(nodes))
 
 
 def without_category(taxonomy: Taxonomy, node_id: str, label: str, *, is_node_added: bool) -> Taxonomy:
@@ -88,8 +87,13 @@ def without_category(taxonomy: Taxonomy, node_id: str, label: str, *, is_node_ad
         return taxonomy
     remaining = tuple(other for other in node.labels if other != label)
     if is_node_added and not remaining and not taxonomy.children(node_id):
-        return Taxonomy(tuple(other for other in taxonomy.nodes if other is not node))
-    return Taxonomy(tuple(replace(other, labels=remaining) if other is node else other for other in taxonomy.nodes))
+        return replace(taxonomy, nodes=tuple(other for other in taxonomy.nodes if other is not node))
+    return _change(taxonomy, replace(node, labels=remaining))
+
+
+def _change(taxonomy: Taxonomy, changed: Node) -> Taxonomy:
+    """Return the taxonomy with another form of a node."""
+    return replace(taxonomy, nodes=tuple(changed if node.id == changed.id else node for node in taxonomy.nodes))
 
 
 def _find_by_name(taxonomy: Taxonomy, name: str) -> Node | None:

@@ -108,7 +108,7 @@ def _prepare(taxonomies: TaxonomyRoom, project: Project) -> _Round | None:
     source = find_source(taxonomies.references, project.id) if champion and champion.facts.classes else None
     if champion is None or source is None:
         return None
-    config = project.config().with_synonyms(taxonomies.studio.classes.book(project.id).synonyms())
+    config = project.config()
     fit = fit_classes(config, champion.facts.classes)
     labels = fit.labels
     counts = taxonomies.counts.of_labels(project.id, source.space, list_names(config, labels)) if labels else {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from loop.label_studio.classes import name_today
 from loop.label_studio.label_config import LabelConfig
 from loop.references.entries import CollectionKind, Neighbour
 from loop.serving.reference_labels import LabelVote
@@ -56,11 +57,10 @@ class LabelVoting:
 
     def _rename(self, hits: Sequence[Sequence[Neighbour]]) -> list[list[Neighbour]]:
         """Return neighbours with the labels of today: old reviews have the former names of renamed classes."""
-        labels = self.config.label_map({neighbour.entry.label for nearest in hits for neighbour in nearest})
+        labels = name_today(self.config, (neighbour.entry.label for nearest in hits for neighbour in nearest))
 
         def rename(neighbour: Neighbour) -> Neighbour:
-            label = labels.get(neighbour.entry.label, neighbour.entry.label)
-            return Neighbour(replace(neighbour.entry, label=label), neighbour.similarity)
+            return Neighbour(replace(neighbour.entry, label=labels[neighbour.entry.label]), neighbour.similarity)
 
         return [[rename(neighbour) for neighbour in nearest] for nearest in hits]
 

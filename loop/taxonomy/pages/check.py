@@ -38,7 +38,7 @@ def check_file(taxonomies: TaxonomyRoom, project_id: int, content: str, tasks: i
         return CheckedFile(tuple(str(each) for each in (error, *error.others)))
     current = taxonomies.store.current(project_id) or Taxonomy()
     labels = taxonomies.studio.projects.get(project_id).config().label_names
-    unused = tuple(sorted(set(new.node_of_label) - set(labels)))
+    unused = tuple(sorted(taxonomies.store.name(project_id, new).find_missing(labels)))
     diff, written = compare(current, new), taxonomy_yaml.write(new)
     try:
         trials = manage.try_taxonomy(taxonomies, project_id, new, tasks)

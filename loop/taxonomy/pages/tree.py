@@ -17,7 +17,7 @@ from loop.taxonomy.pages.prepare import (
 )
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.store import TaxonomyVersion
-from loop.taxonomy.taxonomy import Node, Taxonomy, map_labels
+from loop.taxonomy.taxonomy import Node, Taxonomy
 
 MOST_VERSIONS = 20
 
@@ -68,16 +68,14 @@ def read_taxonomy(taxonomies: TaxonomyRoom, project_id: int) -> TaxonomyPage:
     tree = current or Taxonomy()
     source = find_source(taxonomies.references, project_id)
     detections = taxonomies.matches.count_by_node(project_id, source.space) if source else {}
-    synonyms = taxonomies.studio.classes.book(project_id).synonyms()
-    nodes, references = map_labels(tree, synonyms), Counter[str]()
+    nodes, references = tree.node_of_label, Counter[str]()
     for label, count in (taxonomies.counts.of_labels(project_id, source.space, nodes) if source else {}).items():
         references[nodes[label]] += count
     changes, outcome = read_changes(taxonomies, project_id), read_outcome(taxonomies, project_id)
-    labels = set(taxonomies.studio.projects.get(project_id).config().label_names)
-    labels |= {name for name, names in synonyms.items() if labels.intersection(names)}
+    missing = tree.find_missing(taxonomies.studio.projects.get(project_id).config().label_names)
     return TaxonomyPage(
         version=current.version if current else "",
-        nodes=tuple(_list_nodes(tree, references, detections, labels)),
+        nodes=tuple(_list_nodes(tree, references, detections, missing)),
         unknown=detections.get(None, 0),
         gone=sum(count for node, count in detections.items() if node is not None and node not in tree.by_id),
         versions=tuple(taxonomies.store.versions(project_id, MOST_VERSIONS)),
@@ -89,7 +87,7 @@ def read_taxonomy(taxonomies: TaxonomyRoom, project_id: int) -> TaxonomyPage:
 
 
 def _list_nodes(
-    taxonomy: Taxonomy, references: Mapping[str, int], detections: Mapping[str | None, int], labels: set[str]
+    taxonomy: Taxonomy, references: Mapping[str, int], detections: Mapping[str | None, int], missing: set[str]
 ) -> Iterator[NodeLine]:
     """Yield the nodes in the order of the tree."""
     below = _sum_below(taxonomy, detections)
@@ -101,7 +99,7 @@ def _list_nodes(
             name=node.name,
             depth=depth,
             labels=node.labels,
-            missing=tuple(label for label in node.labels if label not in labels),
+            missing=tuple(label for label in node.labels if label in missing),
             threshold=node.threshold,
             references=references.get(node.id, 0),
             detections=detections.get(node.id, 0),
