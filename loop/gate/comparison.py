@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.gate.average_precision import Counts, average_classes, average_precisions, resample
-from loop.gate.evaluation import Evaluation, KindOf, Metrics, one_kind
+from loop.gate.evaluation import Evaluation, KindOf, Metrics, ShownBoxes, one_kind
 from loop.rates.intervals import HIGH, Interval, expand_level
 
 RESAMPLES = 1000
 AT_ONCE = 250  # resamples in memory at a time
+THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # at which a report counts the boxes of the candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Comparison:
 
     *classes* are the classes with labels. *known* are the images that the champion was first measured on. *fresh* are
     the images held out since then. Either is None where it has no images. *latency* is None where nothing was timed.
+    *shown* are the boxes of the candidate at the display threshold and at others, from the least; empty in a report
+    that was written before they were counted.
     """
 
     champion: Metrics
@@ -89,6 +92,12 @@ class Comparison:
     mistakes: tuple[Mistakes, ...]
     latency: Latency | None
     resamples: int
+    shown: tuple[ShownBoxes, ...] = ()
+
+    @property
+    def fewest_mistakes(self) -> ShownBoxes | None:
+        """The threshold at which the candidate has the fewest mistakes, the least of several; None if none is known."""
+        return min(self.shown, key=lambda one: one.mistakes, default=None)
 
 
 def contrast(
@@ -126,6 +135,7 @@ def contrast(
         mistakes=tuple(Mistakes(name, int(a), int(b)) for name, a, b in zip(champion.images, *wrong, strict=True)),
         latency=latency,
         resamples=resamples,
+        shown=candidate.count_shown(sorted({*THRESHOLDS, threshold}), kind_of),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +28,21 @@ class Metrics:
     map50_95: float
     images: int
     boxes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownBoxes:
+    """Boxes on a whole split at IoU 0.5: those shown at a *threshold*, right and wrong, and the *missed* true ones."""
+
+    threshold: float
+    right: int
+    wrong: int
+    missed: int
+
+    @property
+    def mistakes(self) -> int:
+        """Shown boxes that are wrong, and true boxes that are missed."""
+        return self.wrong + self.missed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +108,17 @@ class Evaluation:
         right = shown & detections.hits[:, 0]
         missed = np.bincount(self.labels.image, minlength=size) - np.bincount(detections.image[right], minlength=size)
         return missed + np.bincount(detections.image[shown & ~right], minlength=size)
+
+    def count_shown(self, thresholds: Sequence[float], kind_of: KindOf = one_kind) -> tuple[ShownBoxes, ...]:
+        """Count the boxes that would be shown at each of the *thresholds*, see `shown`."""
+        # a double of a surer box is one at any threshold
+        single, hits = self.shown(min(thresholds), kind_of), self.detections.hits[:, 0]
+        counts = []
+        for threshold in thresholds:
+            shown = single & (self.detections.confidence >= threshold)
+            right = int((shown & hits).sum())
+            counts.append(ShownBoxes(threshold, right, int(shown.sum()) - right, len(self.labels.image) - right))
+        return tuple(counts)
 
     def without_detections(self) -> Evaluation:
         """Return the evaluation of a detector that finds nothing on the same split."""

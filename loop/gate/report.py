@@ -144,6 +144,7 @@ def as_json(report: GateReport) -> dict[str, Any]:
         "measured_since": _part_json(comparison.fresh) if comparison.fresh else None,
         "latency_ms": _latency_json(comparison.latency),
         "display_threshold": report.threshold,
+        "shown": [asdict(one) for one in comparison.shown],
         "fixed": [asdict(one) for one in list_fixed(comparison.mistakes)],
         "broken": [asdict(one) for one in list_broken(comparison.mistakes)],
         "policy": asdict(report.policy),

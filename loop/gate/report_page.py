@@ -37,6 +37,26 @@ class ReportTable:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownRow:
+    """A row on what the candidate would show: boxes an image that are right, wrong and missed, with a word about it."""
+
+    threshold: float
+    right: float
+    wrong: float
+    missed: float
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """What the candidate would show at each threshold; no rows in a report that was written before it was counted."""
+
+    title: str
+    note: str
+    rows: list[ShownRow]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportGallery:
     """Pictures under a title, each with the id of its image in the page."""
 
@@ -52,6 +72,7 @@ class ReportView:
     reasons: list[str]
     cards: list[tuple[str, str]]
     tables: list[ReportTable]
+    shown: ShownTable
     galleries: list[ReportGallery]
     facts: list[tuple[str, str]]
 
@@ -63,6 +84,7 @@ def make_view(report: GateReport) -> ReportView:
         reasons=[_make_sentence(reason) for reason in report.ruling.reasons] if report.ruling else [],
         cards=_make_cards(report),
         tables=[_make_class_table(report), *_make_subset_tables(report)],
+        shown=_make_shown_table(report),
         galleries=_make_galleries(report),
         facts=_list_facts(report),
     )
@@ -136,6 +158,21 @@ def _make_subset_tables(report: GateReport) -> list[ReportTable]:
         rows,
     )
     return [table] if rows else []
+
+
+def _make_shown_table(report: GateReport) -> ShownTable:
+    images, fewest = report.comparison.candidate.images, report.comparison.fewest_mistakes
+    rows = []
+    for one in report.comparison.shown:
+        tags = ["in force" if one.threshold == report.threshold else "", "fewest mistakes" if one == fewest else ""]
+        right, wrong, missed = (count / max(images, 1) for count in (one.right, one.wrong, one.missed))
+        rows.append(ShownRow(one.threshold, right, wrong, missed, ", ".join(filter(None, tags))))
+    return ShownTable(
+        "What each threshold shows",
+        "Boxes of the candidate on a held-out image, judged at IoU 0.5. model_score_threshold of the label config, or "
+        "LOOP_SCORE_THRESHOLD, is the least confidence that is shown.",
+        rows,
+    )
 
 
 def _make_galleries(report: GateReport) -> list[ReportGallery]:

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 
 from loop.errors import PayloadError
 from loop.gate.comparison import Comparison, Latency, MetricChange, Mistakes, Part
-from loop.gate.evaluation import Metrics
+from loop.gate.evaluation import Metrics, ShownBoxes
 from loop.gate.report import ComparedVersion, DrawnBox, GateReport, Picture
 from loop.gate.rule import GateOutcome, GatePolicy, Ruling
 from loop.rates.intervals import Interval
 from loop.regions import Box
 
-Shape = TypeVar("Shape", GatePolicy, Metrics)
+Shape = TypeVar("Shape", GatePolicy, Metrics, ShownBoxes)
 
 
 def read_report(text: str, pictures: str | None = None) -> GateReport:
@@ -75,6 +75,7 @@ def _read_comparison(content: Mapping[str, Any]) -> Comparison:
         mistakes=tuple(Mistakes(**mistakes) for name in ("fixed", "broken") for mistakes in content[name]),
         latency=Latency(latency["champion"], latency["candidate"]) if latency else None,
         resamples=content["resamples"],
+        shown=tuple(_fill(ShownBoxes, one) for one in content.get("shown", ())),
     )
 
 

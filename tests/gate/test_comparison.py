@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loop.gate.comparison import contrast
-from loop.gate.evaluation import PredictedBoxes
+from loop.gate.evaluation import PredictedBoxes, one_kind
 from loop.gate.report import list_broken, list_fixed
 from scripts.bench.harmed_evaluations import draw, harm
 from tests.gate.builders import evaluation
@@ -107,6 +107,19 @@ def test_of_two_boxes_on_one_object_the_surer_alone_is_shown_and_a_mistake():
     assert measured.shown(0.0).tolist() == [True] * number + [False] * number
     assert measured.mistakes(0.0).tolist() == [0, 0, 0, 0]
     assert measured.mistakes(0.0, kind_of=str.casefold).tolist() == [1, 1, 1, 1]  # each label a kind of its own
+
+
+@pytest.mark.parametrize("kind_of", [one_kind, str.casefold])
+def test_boxes_are_counted_at_each_threshold_as_they_would_be_shown(kind_of):
+    comparison = contrast(BAD, GOOD, threshold=0.25, kind_of=kind_of, resamples=10)
+
+    assert [one.threshold for one in comparison.shown] == [0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+    for one in comparison.shown:
+        shown = GOOD.shown(one.threshold, kind_of)
+        assert one.right + one.wrong == shown.sum()
+        assert one.right + one.missed == comparison.candidate.boxes
+        assert one.mistakes == GOOD.mistakes(one.threshold, kind_of).sum()
+    assert comparison.fewest_mistakes.mistakes == min(one.mistakes for one in comparison.shown)
 
 
 def test_images_are_fixed_or_broken_by_their_mistakes_the_clearest_first():

@@ -10,7 +10,7 @@ from PIL import Image
 
 from loop.gate.comparison import contrast
 from loop.gate.report import as_json, list_boxes, list_broken
-from loop.gate.report_page import make_page
+from loop.gate.report_page import make_page, make_view
 from loop.gate.rule import GateOutcome, Ruling
 from loop.regions import Box
 from loop.vision.image_files import THUMBNAIL, make_thumbnail
@@ -88,6 +88,19 @@ def test_the_json_has_every_number_of_the_page():
     assert stored["measured_before_the_champion_was_made"]["images"] == 20
     assert stored["latency_ms"] == {"champion": 10.0, "candidate": 11.0, "ratio": 1.1}
     assert len(stored["broken"]) == len(list_broken(made.comparison.mistakes))
+    assert stored["shown"][0].keys() == {"threshold", "right", "wrong", "missed"}
+
+
+def test_the_page_counts_what_each_threshold_shows():
+    made = gate_report()
+    fewest = min(made.comparison.shown, key=lambda one: one.mistakes)
+
+    rows = {row.threshold: row for row in make_view(made).shown.rows}
+
+    assert "in force" in rows[made.threshold].tag
+    assert "fewest mistakes" in rows[fewest.threshold].tag
+    assert rows[0.1].wrong == made.comparison.shown[0].wrong / made.comparison.candidate.images
+    assert f"<td>{rows[0.1].missed:.1f}</td>" in make_page(made)
 
 
 def test_the_boxes_of_a_picture_are_those_shown_and_the_true_ones():

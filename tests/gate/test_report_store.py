@@ -70,7 +70,7 @@ def test_reports_of_earlier_versions_are_read_without_what_they_lack(path):
     assert stored.candidate.name == path.parent.name
     assert stored.ruling.reason == json.loads(path.read_text())["reason"]
     assert stored.comparison.overall.candidate_interval is None
-    assert (stored.held_out, stored.pictures) == ("", ())
+    assert (stored.held_out, stored.pictures, stored.comparison.shown) == ("", (), ())
 
 
 @pytest.mark.parametrize("content", ["", "[]", "null", "{}", '{"outcome": "promoted"}', '{"classes": 1}'])

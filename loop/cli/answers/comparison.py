@@ -51,6 +51,14 @@ def show_comparison(out: Console, report: GateReport) -> None:
     show_table(out, fields, rows, MEANING)
     fewer, more = len(list_fixed(comparison.mistakes)), len(list_broken(comparison.mistakes))
     out.print(f"{report.candidate.name} has fewer mistakes on {fewer} images, more on {more}")
+    fewest = comparison.fewest_mistakes
+    if fewest and fewest.threshold != report.threshold:
+        now = next(one for one in comparison.shown if one.threshold == report.threshold)
+        out.print(
+            f"at the threshold of {now.threshold:g} it shows {now.right} right and {now.wrong} wrong boxes on "
+            f"{comparison.candidate.images} images; at {fewest.threshold:g}, with the fewest mistakes, {fewest.right} "
+            f"and {fewest.wrong}"
+        )
     if comparison.latency:
         out.print(f"{comparison.latency.champion:.1f} and {comparison.latency.candidate:.1f} ms an image")
 
