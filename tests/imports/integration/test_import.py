@@ -16,7 +16,7 @@ from tests.services import project_of, run_loop, until
 pytestmark = pytest.mark.timeout(240)
 CAR, PERSON = "0 0.500000 0.500000 0.200000 0.400000\n", "1 0.250000 0.250000 0.500000 0.500000\n"
 EDGE = "0 0.100000 0.500000 0.200001 1.000000\n"  # sticks out by the rounding
-COUNT = 24
+COUNT, EMPTY = 24, 2
 
 
 @pytest.fixture
@@ -46,14 +46,19 @@ def import_into(loop_settings, project_id, root, form, *options):
     return json.loads(run_loop(loop_settings, *arguments))
 
 
-def labels_by_image(root):
-    """The label text of each image of a YOLO dataset, by the hash of the image's file."""
+def images_of(root):
+    """The side and the label text of each image of a YOLO dataset, by the hash of the image's file."""
     return {
         hashlib.sha256(image.read_bytes()).hexdigest(): (
-            root / "labels" / image.parent.name / f"{image.stem}.txt"
-        ).read_text()
+            image.parent.name,
+            (root / "labels" / image.parent.name / f"{image.stem}.txt").read_text(),
+        )
         for image in sorted(root.glob("images/*/*"))
     }
+
+
+def labels_by_image(root):
+    return {name: text for name, (_, text) in images_of(root).items()}
 
 
 def test_a_dataset_becomes_reviews_that_train_and_comes_back_the_same(
@@ -62,13 +67,14 @@ def test_a_dataset_becomes_reviews_that_train_and_comes_back_the_same(
     first, second = connected("Import"), connected("Import again")
     run_loop(loop_settings, "policy", "--project", str(first), "--tile", "32")  # exported too, and not imported
     texts = [CAR, PERSON, CAR + PERSON, EDGE]
-    make_yolo(tmp_path / "own", {f"image {number} ü": texts[number % 4] for number in range(COUNT)})
+    empty = {f"empty {number}": "" for number in range(EMPTY)}
+    make_yolo(tmp_path / "own", empty | {f"image {number} ü": texts[number % 4] for number in range(COUNT - EMPTY)})
 
     done = import_into(loop_settings, first, tmp_path / "own", "yolo")
     again = import_into(loop_settings, first, tmp_path / "own", "yolo")
     wait_for_reviews(loop_rooms, first, COUNT)
     run_loop(loop_settings, "dataset", "export", "--project", str(first), "--out", str(tmp_path / "first"))
-    import_into(loop_settings, second, tmp_path / "first", "yolo")
+    import_into(loop_settings, second, tmp_path / "first", "yolo", "--keep-split")
     wait_for_reviews(loop_rooms, second, COUNT)
     run_loop(loop_settings, "dataset", "export", "--project", str(second), "--out", str(tmp_path / "second"))
 
@@ -80,7 +86,7 @@ def test_a_dataset_becomes_reviews_that_train_and_comes_back_the_same(
     assert all(one.review.is_imported for one in counted.values())
     assert assemble(loop_rooms.datasets, first).class_names == ("Car", "Person")
     assert labels_by_image(tmp_path / "own") == labels_by_image(tmp_path / "first")
-    assert labels_by_image(tmp_path / "first") == labels_by_image(tmp_path / "second")
+    assert images_of(tmp_path / "first") == images_of(tmp_path / "second")
     assert loop_rooms.rates.store.read_verdicts(first) == []
 
 
