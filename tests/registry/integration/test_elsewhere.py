@@ -24,16 +24,19 @@ def version(rooms, tmp_path):
     return rooms.registry.versions.add(1, write_detector(tmp_path / "some.pt"), facts)
 
 
-def test_the_page_beside_converted_weights_says_how_to_call_them(rooms, settings, version, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("kind", "ending"), [("onnx", ".onnx"), ("openvino", "_openvino_model")])
+def test_the_page_beside_converted_weights_says_how_to_call_them(
+    rooms, settings, version, tmp_path, monkeypatch, kind, ending
+):
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
-    arguments = ["models", "export", version.name, "--project", "1", "--format", "onnx", "--out", str(tmp_path / "out")]
+    arguments = ["models", "export", version.name, "--project", "1", "--format", kind, "--out", str(tmp_path / "out")]
 
     done = CliRunner().invoke(app, arguments)
 
     assert done.exit_code == 0, done.output
     files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert files == {"HOW_TO.txt", "classes.txt", f"{version.name.replace('@', '-')}.onnx", "version.json"}
+    assert files == {"HOW_TO.txt", "classes.txt", version.name.replace("@", "-") + ending, "version.json"}
     assert (tmp_path / "out/classes.txt").read_text().split() == list(CLASSES)
     facts = json.loads((tmp_path / "out/version.json").read_text())
     assert (facts["version"], facts["sha256_of_trained_weights"]) == (version.name, version.sha256)
