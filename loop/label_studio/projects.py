@@ -167,6 +167,10 @@ class ClassStore:
         with self._engine.connect() as connection:
             return _read_synonyms(connection, project_id)
 
+    def current_names(self, project_id: int) -> dict[str, str]:
+        """Map each name of a class that was ever renamed or merged to the current name of the class."""
+        return {label: names[0] for label, names in self.synonyms(project_id).items()}
+
     def rename(self, project_id: int, old: str, new: str) -> ObjectClass:
         """Rename a class, or merge it into the class with the name *new*; return the class with that name."""
         with begin_alone(self._engine, project_id) as connection:

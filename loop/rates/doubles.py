@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from loop.regions import Region
+from loop.regions import Region, read_regions
 from loop.reviews.verdicts import Decision, judge_double
 
 
@@ -26,6 +27,17 @@ class DoubleCounts:
     held_back: int = 0
     shown_right: int = 0
     own_right: int = 0
+
+
+def read_doubles(rows: Sequence[Any]) -> Iterator[JudgedDouble]:
+    """Read the doubles of a prediction from *rows* of the records, one for each verdict on it."""
+    prediction = rows[0]
+    shown = {region.id: region for region in read_regions(prediction.regions)}
+    reviewed = read_regions(row.reviewed for row in rows if row.reviewed)
+    for region in read_regions(prediction.candidates):
+        surer = shown.get(region.double_of)
+        if surer and surer.label != region.label:
+            yield JudgedDouble(prediction.version, region, surer, reviewed)
 
 
 def count_doubles(doubles: Iterable[JudgedDouble]) -> dict[str, DoubleCounts]:

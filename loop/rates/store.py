@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
 
+from loop.label_studio.projects import ClassStore
 from loop.notices import NoticeKind
 from loop.rates.alerts import Alert, read_alert
 from loop.rates.audit import PredictedTask
 from loop.rates.confusion import ConfusedPair
-from loop.rates.doubles import JudgedDouble
+from loop.rates.doubles import JudgedDouble, read_doubles
 from loop.rates.over_time import DayCount
 from loop.rates.rates import DETECTOR, NO_VALUE, REFERENCES, Grouping, RatedVerdict, Rates, name_cohort, rate_groups
 from loop.rates.review_times import SecondsPolicy
@@ -33,6 +34,7 @@ class RateStore:
 
     def __init__(self, engine: sa.Engine, ranking: Ranking) -> None:
         self._engine, self._facts, self._ranking = engine, InstallationStore(engine), ranking
+        self._classes = ClassStore(engine)
 
     def read_verdicts(self, project_id: int, *, field: str = "", since: datetime | None = None) -> list[RatedVerdict]:
         """
@@ -42,10 +44,10 @@ class RateStore:
         """
         columns = [verdicts.c[name] for name in _COLUMNS]
         query = sa.select(*columns).where(*_is_rated(project_id, since))
-        cohorts = self.read_cohorts(project_id, field) if field else {}
+        cohorts, names = self.read_cohorts(project_id, field) if field else {}, self._classes.current_names(project_id)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(verdicts.c.id))
-            return [_read_verdict(row, cohorts.get(row.task_id, NO_VALUE)) for row in rows]
+            return [_read_verdict(row, cohorts.get(row.task_id, NO_VALUE), names) for row in rows]
 
     def count_by_version(self, project_id: int) -> dict[str, Rates]:
         """The four verdicts counted by version, in the order the versions were first reviewed."""
@@ -66,7 +68,8 @@ class RateStore:
         self, project_id: int, by: Grouping, *, field: str = "", since: datetime | None = None
     ) -> list[DayCount]:
         """Count verdicts by group, day and decision, without verdicts on shadows; by week the group is NO_VALUE."""
-        group, decided = _find_group(by).label("rated_group"), (verdicts.c.decision, verdicts.c.is_relabelled)
+        names, decided = self._classes.current_names(project_id), (verdicts.c.decision, verdicts.c.is_relabelled)
+        group = _find_group(by, names).label("rated_group")
         reviewed_day = sa.func.date(verdicts.c.reviewed_at, type_=sa.Date).label("reviewed_day")
         query = sa.select(group, reviewed_day, *decided, sa.func.count()).where(*_is_rated(project_id, since))
         query = query.group_by("rated_group", "reviewed_day", *decided)
@@ -86,8 +89,9 @@ class RateStore:
 
     def count_pairs(self, project_id: int, version: str | None, since: datetime | None = None) -> list[ConfusedPair]:
         """Count boxes by predicted and reviewed label, without verdicts on shadows."""
-        predicted, reviewed = _PREDICTED.label("label_before"), _REVIEWED.label("label_after")
-        query = sa.select(predicted, reviewed, sa.func.count()).where(*_is_rated(project_id, since))
+        names = self._classes.current_names(project_id)
+        pair = (_name(_PREDICTED, names).label("label_before"), _name(_REVIEWED, names).label("label_after"))
+        query = sa.select(*pair, sa.func.count()).where(*_is_rated(project_id, since))
         if version is not None:
             query = query.where(verdicts.c.version == version)
         with self._engine.connect() as connection:
@@ -102,7 +106,7 @@ class RateStore:
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(verdicts.c.id)).all()
         by_prediction = groupby(rows, key=lambda row: row.id)
-        return [double for _, group in by_prediction for double in _read_doubles([*group])]
+        return [double for _, group in by_prediction for double in read_doubles([*group])]
 
     def read_works(self, project_id: int, since: datetime | None = None) -> dict[str, list[ReviewWork]]:
         """
@@ -207,12 +211,17 @@ def _is_rated(project_id: int, since: datetime | None = None) -> list[sa.ColumnE
     return conditions if since is None else [*conditions, verdicts.c.reviewed_at >= since]
 
 
-def _find_group(by: Grouping) -> sa.ColumnElement[Any]:
+def _name(label: sa.ColumnElement[str], names: Mapping[str, str]) -> sa.ColumnElement[str]:
+    """The current name of the class of a label."""
+    return sa.case(names, value=label, else_=label) if names else label
+
+
+def _find_group(by: Grouping, names: Mapping[str, str]) -> sa.ColumnElement[Any]:
     """The column of the groups; of cohorts that of the tasks."""
     columns = verdicts.c
     is_by_references = columns.predicted["source"].as_string().is_not(None)
     computed: dict[Grouping, sa.ColumnElement[Any]] = {
-        Grouping.LABEL: sa.func.coalesce(_PREDICTED, _REVIEWED),
+        Grouping.LABEL: _name(sa.func.coalesce(_PREDICTED, _REVIEWED), names),
         Grouping.SOURCE: sa.case((_PREDICTED.is_(None), None), (is_by_references, REFERENCES), else_=DETECTOR),
         Grouping.COHORT: columns.task_id,
         Grouping.WEEK: sa.null(),
@@ -220,12 +229,13 @@ def _find_group(by: Grouping) -> sa.ColumnElement[Any]:
     return computed[by] if by in computed else columns[by.value]
 
 
-def _read_verdict(row: sa.Row[Any], cohort: str) -> RatedVerdict:
+def _read_verdict(row: sa.Row[Any], cohort: str, names: Mapping[str, str]) -> RatedVerdict:
     predicted, reviewed = row.predicted or {}, row.reviewed or {}
+    label = predicted.get("label") or reviewed.get("label", "")
     return RatedVerdict(
         decision=Decision(row.decision),
         version=row.version,
-        label=predicted.get("label") or reviewed.get("label", ""),
+        label=names.get(label, label),
         stream=row.stream,
         week=f"{row.reviewed_at:%G-W%V}",
         is_relabelled=row.is_relabelled,
@@ -236,14 +246,3 @@ def _read_verdict(row: sa.Row[Any], cohort: str) -> RatedVerdict:
         reviewed_at=row.reviewed_at,
         source=(REFERENCES if predicted.get("source") else DETECTOR) if predicted else NO_VALUE,
     )
-
-
-def _read_doubles(rows: Sequence[Any]) -> Iterator[JudgedDouble]:
-    """Read the doubles of a prediction from its *rows*, one for each verdict on it."""
-    prediction = rows[0]
-    shown = {region.id: region for region in read_regions(prediction.regions)}
-    reviewed = read_regions(row.reviewed for row in rows if row.reviewed)
-    for region in read_regions(prediction.candidates):
-        surer = shown.get(region.double_of)
-        if surer and surer.label != region.label:
-            yield JudgedDouble(prediction.version, region, surer, reviewed)

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.label_studio.payloads import Review
+from loop.label_studio.projects import ClassStore
 from loop.regions import write_region
 from loop.reviews.operation_store import OperationState
 from loop.reviews.standing import is_standing
@@ -37,7 +38,7 @@ class VerdictStore:
     """The verdicts in the records."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self._engine, self._classes = engine, ClassStore(engine)
 
     def replace(
         self, project_id: int, task_id: int, *judged: tuple[Review, LoggedPrediction, Sequence[Verdict]] | None
@@ -65,7 +66,7 @@ class VerdictStore:
         self, wanted: VerdictFilter, after: Cursor | None = None, most: int = PAGE
     ) -> tuple[list[VerdictRecord], Cursor | None]:
         """Return at most *most* verdicts in the order of review, and the start of the next page or None."""
-        query = sa.select(verdicts).where(*_conditions(wanted)).order_by(*IN_ORDER).limit(most + 1)
+        query = sa.select(verdicts).where(*self._conditions(wanted)).order_by(*IN_ORDER).limit(most + 1)
         if after:
             query = query.where(sa.tuple_(*IN_ORDER) > sa.tuple_(*_bind_cursor(after)))
         with self._engine.connect() as connection:
@@ -79,7 +80,7 @@ class VerdictStore:
 
     def count(self, wanted: VerdictFilter) -> dict[str, int]:
         """Count the verdicts that match, by decision."""
-        query = sa.select(verdicts.c.decision, sa.func.count()).where(*_conditions(wanted))
+        query = sa.select(verdicts.c.decision, sa.func.count()).where(*self._conditions(wanted))
         with self._engine.connect() as connection:
             return dict(connection.execute(query.group_by(verdicts.c.decision)).all())
 
@@ -111,6 +112,18 @@ class VerdictStore:
             if after is None:
                 return
 
+    def _conditions(self, wanted: VerdictFilter) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions of a filter; a label stands for all names of its class."""
+        synonyms = self._classes.synonyms(wanted.project)
+        predicted, reviewed = (verdicts.c[name]["label"].as_string() for name in ("predicted", "reviewed"))
+        labels = (
+            (sa.func.coalesce(predicted, reviewed), wanted.label),
+            (predicted, wanted.predicted_label),
+            (reviewed, wanted.reviewed_label),
+        )
+        named = [column.in_(synonyms.get(label, (label,))) for column, label in labels if label is not None]
+        return [*_conditions(wanted), *named]
+
 
 def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict, position: int) -> dict[str, Any]:
     return {
@@ -136,14 +149,10 @@ def _verdict_row(review: Review, prediction: LoggedPrediction, verdict: Verdict,
 
 
 def _conditions(wanted: VerdictFilter) -> list[sa.ColumnElement[bool]]:
-    predicted, reviewed = (verdicts.c[name]["label"].as_string() for name in ("predicted", "reviewed"))
     conditions = [verdicts.c.project_id == wanted.project, verdicts.c.is_shadow == wanted.is_shadow]
     for column, value in (
         (verdicts.c.version, wanted.version),
         (verdicts.c.decision, wanted.decision and wanted.decision.value),
-        (sa.func.coalesce(predicted, reviewed), wanted.label),
-        (predicted, wanted.predicted_label),
-        (reviewed, wanted.reviewed_label),
         (verdicts.c.stream, wanted.stream and wanted.stream.value),
         (verdicts.c.annotator, wanted.annotator),
         (verdicts.c.task_id, wanted.task),

@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 from loop.cli.options import judged_version
 from loop.cli.tree import app
 from loop.errors import UnknownProject, UnknownVersion
-from loop.rates.assess import count_confusion
+from loop.rates.assess import RatesRequest, assess, count_confusion, follow_rates
 from loop.rates.confusion import ConfusedPair, make_confusion
+from loop.rates.rates import Grouping
 from loop.regions import Box
 from loop.reviews.judging import judge_tasks
 from loop.reviews.verdict_query import VerdictFilter
@@ -60,6 +61,22 @@ def test_the_verdicts_behind_a_pair_are_listed(pairs, predicted, left):
 
     assert len(records) == count_confusion(pairs.rates, 1).count(predicted, left)
     assert {(record.predicted["label"], record.reviewed["label"]) for record in records} == {(predicted, left)}
+
+
+@pytest.mark.parametrize("name", ["Car", "Auto"])
+def test_the_names_of_a_renamed_class_are_one_label(pairs, name):
+    pairs.studio.classes.rename(1, "Car", "Auto")
+    reviewed(pairs, 7, "Auto", "Person")
+    wanted = VerdictFilter(project=1, predicted_label=name, reviewed_label="Person")
+
+    confusion = count_confusion(pairs.rates, 1)
+    by_label = {group.name: group.rates for group in assess(pairs.rates, 1, RatesRequest(Grouping.LABEL)).groups}
+    weeks = follow_rates(pairs.rates, 1, RatesRequest(Grouping.LABEL))
+
+    assert (confusion.labels, confusion.count("Auto", "Person")) == (("Auto", "Person", HOSTILE), 2)
+    assert {record.task for record in pairs.reviews.verdicts.page(wanted)[0]} == {3, 7}
+    assert {label: rates.predicted for label, rates in by_label.items()} == {"Auto": 5, "Person": 0, HOSTILE: 1}
+    assert {line.name: line.rates for line in weeks.lines} == by_label
 
 
 def test_only_one_version_is_counted_if_it_is_named(pairs):
