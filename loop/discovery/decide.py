@@ -9,6 +9,7 @@ from loop.discovery.cluster_record import ClusterRecord, ClusterState, GivenLabe
 from loop.discovery.gather import taxonomy_of
 from loop.discovery.room import DiscoveryRoom
 from loop.errors import ClusterDecided, LabelConfigError
+from loop.label_studio.classes import name_today
 from loop.label_studio.label_config_edit import with_label
 from loop.label_studio.views import ViewChange, put_tasks, shows_tasks
 from loop.taxonomy.editing.categories import NamedCategory, name_category
@@ -78,6 +79,9 @@ def _check(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, p
     if is_repeated:  # the node may have been moved since, and stays where it is
         parent = None if record.node in taxonomy.by_id else record.parent
     category = name_category(taxonomy, name, parent)
+    if category.label != name.strip():  # the label of a node that was found by its id or title
+        config = discovery.studio.projects.get(project_id).config()
+        category = replace(category, label=name_today(config, [category.label])[category.label])
     if not is_repeated:
         _check_class(discovery, project_id, category.label)
         record = replace(record, name=name.strip(), parent=parent, node=category.node)

@@ -113,32 +113,6 @@ def test_a_new_label_that_means_a_class_or_is_its_twin_is_refused_before_anythin
     assert name not in rooms.studio.client.fields["label_config"]
 
 
-@pytest.mark.parametrize("name", ["Car", "car"])
-def test_a_retired_class_is_refused_until_its_boxes_are_taken_in_again(rooms, name):
-    insects, _ = planted(rooms)
-    rooms.studio.classes.retire(1, "Car")
-
-    with pytest.raises(LabelConfigError, match="retire-class Car --project 1 --undo"):
-        promote(rooms.discovery, 1, insects.id, name)
-    assert clusters_in(rooms, ClusterState.PROMOTED) == []
-
-    rooms.studio.classes.retire(1, "Car", is_retired=False)
-    assert "boxes of cluster" in promote(rooms.discovery, 1, insects.id, name)[0]
-
-
-def test_the_name_of_a_renamed_class_is_the_category_that_has_its_former_name(rooms):
-    rooms.taxonomies.store.apply(1, Taxonomy((Node("cars", labels=("Car",)), Node("people", labels=("Person",)))), "")
-    rooms.studio.classes.rename(1, "Car", "Auto")
-    rooms.studio.client.fields["label_config"] = CONFIG.replace("Car", "Auto")
-    insects, _ = planted(rooms)
-
-    promote(rooms.discovery, 1, insects.id, "Auto")
-
-    assert rooms.discovery.clusters.find(1, insects.id).node == "cars"
-    assert [node.labels for node in rooms.taxonomies.store.current(1).nodes] == [("Car",), ("Person",)]
-    assert parse(rooms.studio.client.fields["label_config"]).label_names == ("Auto", "Person")
-
-
 def test_what_people_moved_in_the_taxonomy_since_stays_where_they_put_it(rooms):
     rooms.taxonomies.store.apply(1, Taxonomy((Node("animals"), Node("cars", labels=("Car",)))), "")
     insects, _ = planted(rooms)

@@ -91,10 +91,12 @@ def play(rooms, project, steps, names, retired, rng):
 
 
 def make_taxonomy(rooms, project, names, rng):
-    """A node for each class but one, with any name that the class ever had."""
-    synonyms = rooms.studio.classes.synonyms(project)
-    own = [rng.choice(sorted(synonyms.get(name, (name,)))) for name in dict.fromkeys(names)]
-    return Taxonomy(tuple(Node(f"n{place}", labels=(label,)) for place, label in enumerate(own[1:])))
+    """A node for each class but one, with any name that the class ever had, and perhaps a threshold."""
+    synonyms, nodes = rooms.studio.classes.synonyms(project), list[Node]()
+    for place, name in enumerate(list(dict.fromkeys(names))[1:]):
+        threshold, own = rng.choice((None, 0.3, 0.9)), sorted(synonyms.get(name, (name,)))
+        nodes.append(Node(f"n{place}", labels=(own[int(rng.random() * len(own))],), threshold=threshold))
+    return Taxonomy(tuple(nodes))
 
 
 def read_all(rooms, project, names):

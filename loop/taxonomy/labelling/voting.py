@@ -73,7 +73,6 @@ def open_voting(
     if references is None:
         return None
     taxonomy = taxonomies.store.current(project_id) or Taxonomy()
-    thresholds = {
-        label: node.threshold for node in taxonomy.nodes if node.threshold is not None for label in node.labels
-    }
+    nodes = {label: taxonomy.by_id[node] for label, node in taxonomy.node_of_label.items()}
+    thresholds = {label: node.threshold for label, node in nodes.items() if node.threshold is not None}
     return LabelVoting(config, frozenset(labels), thresholds, references)
