@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loop.errors import LoopError, MissingWeights, RegistryError, StoreDown
 from loop.installation.findings import Finding, ok, warning, wrong
-from loop.installation.outlook.read_standings import find_blindness, fit_champion
+from loop.installation.outlook.read_standings import describe_blindness, fit_champion
 from loop.installation.prompting.prompt_weights import advise_fit
 from loop.installation.room import InstallationRoom
 from loop.label_studio.classes import join_names
@@ -69,8 +69,8 @@ def labels(installation: InstallationRoom, project: Project) -> list[Finding]:
     if champion is None or fit is None:
         return [ok("labels", "nothing predicts yet, or its classes are not known")]
     advice = advise_fit(champion, project.id)
-    if blind := find_blindness(project, champion):
-        return [warning("labels", f"only boxes that look like reviewed ones are suggested: {blind}", advice)]
+    if blind := describe_blindness(installation, project, champion):
+        return [warning("labels", blind, advice)]
     count = len(set(project.config().label_names))
     summary = f"{count - len(fit.labels)} of {count} labels are predicted"
     findings = []

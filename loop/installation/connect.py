@@ -154,11 +154,12 @@ def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
     )
     fit, blind = fit_champion(project, champion), find_blindness(project, champion)
     advice = advise_fit(champion, project_id)
+    first = "training" if installation.vision.embedders.is_off else "reviews"  # which make references
     if blind:
-        return [f"WARNING: nothing will be suggested before the first reviews, because {blind}: {advice}"]
+        return [f"WARNING: nothing will be suggested before the first {first}, because {blind}: {advice}"]
     if champion and fit and fit.labels:
         labels = join_names(fit.labels)
-        problem = f"not suggested before the first reviews, because {champion.name} has no class for them: {labels}"
+        problem = f"not suggested before the first {first}, because {champion.name} has no class for them: {labels}"
         return [f"{problem}: {advice}"]
     return []
 

@@ -6,6 +6,7 @@ import pytest
 
 from loop.errors import UpstreamError
 from loop.gate.rule import GateOutcome
+from loop.installation.connect import _fit
 from loop.installation.doctor import doctor
 from loop.installation.findings import Level
 from loop.installation.outlook.next_steps import list_next_steps
@@ -14,6 +15,7 @@ from loop.installation.status import status
 from loop.job_queue.progress import JobProgress
 from loop.registry.store import VersionFacts
 from loop.training.store import TrainingEnd, TrainingState
+from loop.vision.embedders import Embedders
 from tests.builders import ls_task, region, review
 from tests.fakes import FakeImages
 from tests.installation.builders import unwell
@@ -32,8 +34,8 @@ HELD = replace(TRAINED, state="held", reason="only 7 held-out images: a person d
         pytest.param(replace(READY, left=0), ["waiting: the next training is asked for"], id="cools-down"),
         pytest.param(replace(READY, champion=None), ["waiting: no version serves"], id="no-weights"),
         pytest.param(
-            replace(READY, is_refreshing=True, blind="no class"),
-            ["under way: the open tasks are predicted with", "waiting: 50 more", "waiting: only boxes that look like"],
+            replace(READY, is_refreshing=True, blind="nothing is suggested"),
+            ["under way: the open tasks are predicted with", "waiting: 50 more", "waiting: nothing is suggested"],
             id="just-connected",
         ),
         pytest.param(
@@ -150,15 +152,25 @@ def test_without_workers_nothing_happens_before_they_run(patient):
     assert steps[0].startswith("as soon as `loop up` runs: ")
 
 
-def test_where_no_class_is_a_label_the_first_step_says_which_boxes_are_shown(patient, tmp_path):
+@pytest.mark.parametrize(
+    ("embedder", "first", "suggested"),
+    [
+        ("efficientnet:", "reviews", "only boxes that look like reviewed ones are suggested until a trained version"),
+        ("none", "training", "nothing is suggested until a trained version"),
+    ],
+)
+def test_where_no_class_is_a_label_the_lines_say_which_boxes_are_shown(patient, tmp_path, embedder, first, suggested):
+    patient = swap(patient, (patient.vision.embedders, Embedders(embedder)))
     version = patient.registry.versions.add(1, tmp_path / "w.pt", VersionFacts(classes=("zebra",)))
     patient.registry.versions.promote(1, version.name, "from elsewhere")
 
     steps = list_next_steps(patient.installation, 1)
 
-    assert "only where they look like reviewed ones: no class of" in steps[0]
+    assert f"; {suggested} serves: no class of" in steps[0]
     (project,) = status(patient.installation).projects
-    assert any("are suggested until a trained version serves: no class of" in str(each) for each in project.standings)
+    assert any(f"waiting: {suggested} serves: no class of" in str(each) for each in project.standings)
+    assert unwell(patient)["labels"].found.startswith(suggested)
+    assert any(f"nothing will be suggested before the first {first}" in line for line in _fit(patient.installation, 1))
 
 
 def test_without_start_weights_the_steps_say_so(rooms):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loop.errors import UpstreamError
-from loop.installation.outlook.read_standings import count_left, find_blindness
+from loop.installation.outlook.read_standings import count_left, describe_blindness
 from loop.installation.room import InstallationRoom
 from loop.job_queue.queue import DEFAULT
 from loop.label_studio.projects import Project
@@ -14,7 +14,6 @@ GATE = (
     "when it is trained: it serves if it is better beyond doubt, on reviewed tasks that it was not trained on. Then "
     "the open tasks get its boxes; `loop status` says so, or why not"
 )
-ONLY_ALIKE = "Until a trained version serves, boxes are shown only where they look like reviewed ones"
 
 
 def list_next_steps(installation: InstallationRoom, project_id: int) -> list[str]:
@@ -38,8 +37,8 @@ def _describe_predictions(installation: InstallationRoom, project: Project, cham
         if count
         else f"{when}: no task is open; new tasks are predicted with {champion.name} when they come"
     )
-    blind = find_blindness(project, champion)
-    return f"{line}. {ONLY_ALIKE}: {blind}" if blind else f"{line}; the least certain come first"
+    blind = describe_blindness(installation, project, champion)
+    return f"{line}; {blind}" if blind else f"{line}; the least certain come first"
 
 
 def _describe_training(installation: InstallationRoom, project: Project, champion: Version | None) -> str:

@@ -19,7 +19,7 @@ def read_standings(
         ProjectFacts(
             champion=champion.name if champion else None,
             is_refreshing=is_due(installation.serving, project),
-            blind=find_blindness(project, champion),
+            blind=describe_blindness(installation, project, champion),
             left=count_left(installation, project),
             last=_read(training) if training else None,
         )
@@ -37,6 +37,14 @@ def fit_champion(project: Project, champion: Version | None) -> ClassFit | None:
     if champion is None or not champion.facts.classes:
         return None
     return fit_classes(project.config(), champion.facts.classes)
+
+
+def describe_blindness(installation: InstallationRoom, project: Project, champion: Version | None) -> str:
+    """Return what is suggested until a trained version serves, and why; empty where a class of it is a label."""
+    blind = find_blindness(project, champion)
+    is_off = installation.vision.embedders.is_off
+    what = "nothing is" if is_off else "only boxes that look like reviewed ones are"
+    return f"{what} suggested until a trained version serves: {blind}" if blind else ""
 
 
 def find_blindness(project: Project, champion: Version | None) -> str:

@@ -34,8 +34,8 @@ class ProjectFacts:
     """
     The facts of a project that its situation follows from.
 
-    *blind* says why the champion suggests nothing; empty where it suggests something. *left* is the number of reviews
-    until the next training.
+    *blind* says what is suggested though no class of the champion is a label; empty where one is. *left* is the number
+    of reviews until the next training.
     """
 
     champion: str | None
@@ -75,8 +75,7 @@ def find_standings(facts: ProjectFacts) -> tuple[Standing, ...]:
         refused = f"{last.version} was refused: {last.reason}; " if last and last.state == GateOutcome.REFUSED else ""
         lines.append(Standing(Situation.WAITING, f"{refused}{_describe_wait(facts.left)}"))
     if facts.blind:
-        only = "only boxes that look like reviewed ones are suggested until a trained version serves"
-        lines.append(Standing(Situation.WAITING, f"{only}: {facts.blind}"))
+        lines.append(Standing(Situation.WAITING, facts.blind))
     return tuple(lines)
 
 

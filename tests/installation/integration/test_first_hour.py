@@ -44,7 +44,7 @@ def test_the_first_minutes_of_a_project_whose_labels_nothing_knows(api, loop_roo
     assert [finding for finding in at_once if finding.level == Level.WRONG] == []
     steps = lines[lines.index("next, by itself:") + 1 :]
     assert steps[0].startswith(f"  1. now: a job predicts the 4 open tasks with {VERSION}")
-    assert "only where they look like reviewed ones: no class of" in steps[0]
+    assert "; nothing is suggested until a trained version serves: no class of" in steps[0]  # without an embedder
     assert steps[1].startswith("  2. after 16 more reviews (LOOP_RETRAIN_AFTER), `loop retrain` or Start Training")
     assert steps[2].startswith("  3. when it is trained: it serves if it is better beyond doubt")
 
@@ -63,7 +63,7 @@ def test_the_first_minutes_of_a_project_whose_labels_nothing_knows(api, loop_roo
     until(is_named, 60)
     shown = run_loop(loop_settings, "status")
     assert f"project {project_id}: waiting: 16 more reviews until the next training" in shown
-    assert f"project {project_id}: waiting: only boxes that look like reviewed ones are suggested" in shown
+    assert f"project {project_id}: waiting: nothing is suggested until a trained version serves" in shown
 
 
 @pytest.mark.long
