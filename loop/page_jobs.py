@@ -11,6 +11,7 @@ from loop.gate.compare import compare as measure
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.jobs import run_in_turn
 from loop.process_table import step_back
+from loop.rates.accept import run as acceptance
 from loop.rooms import Rooms
 from loop.storage.actor import acting_as
 from loop.taxonomy import reapply as reapplications
@@ -76,6 +77,29 @@ def undo(project_id: int, who: str) -> str:
         return prepare.record_outcome(rooms.taxonomies, project_id, reapplications.undo(rooms.taxonomies, project_id))
 
     return _record("match", project_id, PreviewKind.OUTCOME, who, act)
+
+
+def accept(project_id: int, who: str, error: str, token: str) -> str:
+    """Accept the open tasks of the plan with a token."""
+
+    def act(rooms: Rooms) -> str:
+        tasks = acceptance.begin(rooms.rates, project_id, float(error), token)
+        made = list(acceptance.accept(rooms.rates, project_id, tasks))
+        return f"{sum(each is not None for each in made)} of {len(made)} tasks accepted"
+
+    with acting_as(who):
+        return run_in_turn("accept", project_id, act)
+
+
+def undo_accept(project_id: int, who: str) -> str:
+    """Take back what was accepted and nobody has changed."""
+
+    def act(rooms: Rooms) -> str:
+        undone = acceptance.undo(rooms.rates, project_id)
+        return f"{undone.removed} accepted annotations removed, {undone.stay} stay"
+
+    with acting_as(who):
+        return run_in_turn("accept", project_id, act)
 
 
 def _record(name: str, project_id: int, kind: PreviewKind, who: str, act: Callable[[Rooms], str]) -> str:

@@ -36,7 +36,7 @@ dashboard = Blueprint(
     static_folder="static",
     static_url_path="/static",
 )
-OF_PROJECTS = ("Overview", "Queue", "Crops", "Learning curve", "Models", "Rates", "Clusters", "Taxonomy")
+OF_PROJECTS = ("Overview", "Queue", "Accept", "Crops", "Learning curve", "Models", "Rates", "Clusters", "Taxonomy")
 OF_INSTALLATION = ("Projects", "Jobs", "Doctor", "Events", "Audit trail")
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from backend.dashboard.at_work import find_working
+from backend.dashboard.at_work import ask_for, find_working
 from backend.dashboard.blueprint import Answer, go_back, in_turn, project_page, rooms, show
 from backend.dashboard.forms import form, reason, text
-from loop.errors import LoopError, Overloaded, PayloadError, StalePlan, UpstreamError
+from loop.errors import LoopError, Overloaded, PayloadError, StalePlan
 from loop.job_queue.page_queue import name_job
-from loop.job_queue.queue import DEFAULT
 from loop.label_studio.projects import Project
-from loop.storage.actor import who_acts
 from loop.storage.storable import is_text
 from loop.taxonomy import manage, taxonomy_yaml
 from loop.taxonomy.pages.check import CheckedFile, check_file
@@ -62,25 +60,25 @@ def apply_thresholds(project: Project) -> Answer:
 @project_page("taxonomy/calibrate", methods=["POST"])
 def calibrate_taxonomy(project: Project) -> Answer:
     """Ask for a job that prepares thresholds."""
-    return _ask(project, "calibrate")
+    return ask_for("taxonomy", JOBS, "calibrate", project.id)
 
 
 @project_page("taxonomy/dry-run", methods=["POST"])
 def prepare_matches(project: Project) -> Answer:
     """Ask for a job that prepares the changes of matches."""
-    return _ask(project, "dry_run")
+    return ask_for("taxonomy", JOBS, "dry_run", project.id)
 
 
 @project_page("taxonomy/reapply", methods=["POST"])
 def reapply_taxonomy(project: Project) -> Answer:
     """Ask for a job that makes the prepared changes."""
-    return _ask(project, "reapply", text("token", 16))
+    return ask_for("taxonomy", JOBS, "reapply", project.id, text("token", 16))
 
 
 @project_page("taxonomy/undo", methods=["POST"])
 def undo_matches(project: Project) -> Answer:
     """Ask for a job that undoes the last change of matches."""
-    return _ask(project, "undo")
+    return ask_for("taxonomy", JOBS, "undo", project.id)
 
 
 def _show(project: Project, checked: CheckedFile | None = None, content: str = "") -> Answer:
@@ -115,17 +113,6 @@ def _require_unchanged(project: Project) -> None:
     current = rooms().taxonomies.store.current(project.id)
     if (current.version if current else "") != form().get("version", ""):
         raise StalePlan("another taxonomy was put in force since you checked this one: check it again")
-
-
-def _ask(project: Project, job: str, *texts: str) -> Answer:
-    """Queue a job in the name of the sender, and say so."""
-    try:
-        is_new = rooms().queue.ask_page_job(DEFAULT, job, "", project.id, who_acts(), *texts)
-    except UpstreamError as error:
-        return go_back("taxonomy", str(error), is_error=True, project_id=project.id)
-    state = "asked for the job" if is_new else "waits or runs already: the job"
-    message = f"{state} {JOBS[job]}; load this page again when it has ended"
-    return go_back("taxonomy", message, project_id=project.id)
 
 
 def _act(project: Project, act: Callable[[], str], then: str) -> Answer:

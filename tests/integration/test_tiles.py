@@ -6,7 +6,7 @@ from loop.vision.tiling.tiles import Tiling
 from scripts.demo.annotator import box_of
 from tests.services import RETRAIN_AFTER, make_project, project_of, run_loop, until
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

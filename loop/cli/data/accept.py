@@ -11,6 +11,7 @@ from loop.cli.messages import narrate, show_count
 from loop.cli.options import ProjectId, open_rooms, out
 from loop.errors import PayloadError
 from loop.rates.accept import run
+from loop.rates.accept.explain import explain
 from loop.rates.accept.plan import AcceptPlan, plan_acceptance
 
 app = typer.Typer()
@@ -50,31 +51,12 @@ def _show_plan(project: int, error: float) -> AcceptPlan:
     rooms = open_rooms(project)
     with narrate(f"project {project}: looking for tasks to accept"):
         plan = plan_acceptance(rooms.rates, project, error)
-    for line in describe(plan):
+    for line in explain(plan):
         out.print(line)
-    return plan
-
-
-def describe(plan: AcceptPlan) -> list[str]:
-    """Return the lines that tell a plan."""
     if plan.tasks:
-        audit = f"{plan.wrong} of {plan.judged} on {plan.audited} audited tasks that are as sure"
-        return [
-            f"{len(plan.tasks)} of {plan.open} open tasks can be accepted, with {plan.boxes} boxes of {plan.version}",
-            f"wrong boxes: at most {plan.error:.1%} of them, with 95% confidence; {audit}",
-            f"token {plan.token}",
-            f"next: loop accept --project {plan.project} --error {plan.error:g} --token {plan.token} accepts them",
-        ]
-    if not plan.open - plan.open_audits:
-        return [f"nothing to accept: no open task outside the audit is predicted by {plan.version}"]
-    nothing = f"nothing can be accepted with {plan.all_audited} audited tasks of {plan.version} reviewed"
-    if plan.needed is None:
-        return [f"{nothing}: too many of their boxes are wrong for {plan.error:.1%}, however many there were"]
-    more = max(1, plan.needed - plan.all_audited)
-    return [
-        f"{nothing}: about {more} more are needed, if they are like these",
-        f"next: review the {plan.open_audits} open tasks of the audit; LOOP_AUDIT_SHARE sets the next version's share",
-    ]
+        out.print(f"token {plan.token}")
+        out.print(f"next: loop accept --project {project} --error {error} --token {plan.token} accepts them")
+    return plan
 
 
 def _accept(project: int, error: float, token: str) -> Done:

@@ -1,5 +1,5 @@
 """
 Open tasks whose predictions are accepted as they are, with a bound on their wrong boxes.
 
-Other rooms use: plan, run.
+Other rooms use: explain, plan, run.
 """
