@@ -99,12 +99,13 @@ class ClassBook:
 
     def synonyms(self) -> dict[str, tuple[str, ...]]:
         """Map each name of a class that was ever renamed or merged to all its names, the current name first."""
-        labels = self.labels(())
-        by_id: dict[int, list[str]] = {}
-        for label, class_id in labels.ids.items():
-            by_id.setdefault(class_id, [labels.names[class_id]]).append(label)
-        names_by_label = {label: tuple(dict.fromkeys(by_id[class_id])) for label, class_id in labels.ids.items()}
-        return {label: names for label, names in names_by_label.items() if len(names) > 1}
+        by_id: dict[int, dict[str, None]] = {}
+        for known in self.classes:
+            if known.former or known.merged_into is not None:
+                current = self._follow(known)
+                names = by_id.setdefault(current.id, dict.fromkeys((current.name, *current.former)))
+                names |= dict.fromkeys((*known.former, known.name))
+        return {label: tuple(names) for names in by_id.values() for label in names}
 
     def rename(self, old: str, new: str) -> list[ObjectClass]:
         """

@@ -60,13 +60,13 @@ class TaxonomyLog:
 
     def current(self, project_id: int) -> Taxonomy | None:
         """Return the taxonomy in force, which knows all names of the classes; None before the first one."""
-        newest = self._read(_of(project_id).limit(1))
-        return self.name(project_id, newest[0].taxonomy) if newest else None
+        with self._engine.connect() as connection:
+            newest = connection.execute(_of(project_id).limit(1)).first()
+        return _parse(newest.content, tuple(self._classes.synonyms(project_id).items())) if newest else None
 
     def name(self, project_id: int, taxonomy: Taxonomy) -> Taxonomy:
         """Return a taxonomy of a project that knows all names of the classes: records have the former names too."""
-        synonyms = self._classes.synonyms(project_id)
-        return taxonomy if synonyms == taxonomy.synonyms else replace(taxonomy, synonyms=synonyms)
+        return replace(taxonomy, synonyms=self._classes.synonyms(project_id))
 
     def all(self, project_id: int) -> list[AppliedTaxonomy]:
         """Return all taxonomies of a project, newest first."""
@@ -87,11 +87,11 @@ class TaxonomyLog:
 
 
 @lru_cache(64)
-def _parse(content: str) -> Taxonomy:
+def _parse(content: str, synonyms: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> Taxonomy:
     """Read a taxonomy, cached: YAML takes milliseconds, and every request needs it."""
     from loop.taxonomy import taxonomy_yaml
 
-    return taxonomy_yaml.read(content)
+    return replace(taxonomy_yaml.read(content), synonyms=dict(synonyms))
 
 
 def _of(project_id: int) -> sa.Select[tuple[object, ...]]:
