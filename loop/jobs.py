@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 
-import scipy.optimize  # noqa: F401 (a job that judges needs it; here it is loaded once, before the worker forks)
-
 import loop.delivery
 import loop.installation.tidy
 import loop.rates.post_alerts

@@ -151,6 +151,8 @@ def worker(queue: Annotated[str, typer.Argument(help="The queue: gpu or default.
     files, Milvus, keys or the same code refuses to start, and says so.
     """
     prepare_service("loop worker")
+    import scipy.optimize  # noqa: F401 (a job that judges needs it; here it is loaded once, before the worker forks)
+
     from loop import jobs
     from loop.job_queue.queue import DEFAULT, GPU
 

@@ -32,13 +32,18 @@ RECORDS = {"filelock", "greenlet", "sqlalchemy"}
 
 def imports(*arguments, home, **variables):
     """Run a command in a process of its own; return the modules of `loop`, and the other packages, it imported."""
+    modules = import_modules(*arguments, home=home, **variables)
+    packages = {name.partition(".")[0] for name in modules} & packages_distributions().keys()
+    return {name for name in modules if name.startswith("loop.")}, packages - {"loop"}
+
+
+def import_modules(*arguments, home, **variables):
+    """Run a command in a process of its own; return the names of all modules that it imported."""
     program = [sys.executable, "-c", PRINT_IMPORTS, *arguments]
     environment = {"LOOP_HOME": str(home), "PATH": "", **variables}
     ended = subprocess.run(program, capture_output=True, text=True, env=environment, check=False)
     assert ended.returncode in (0, 1), ended.stderr
-    modules = ended.stderr.splitlines()[-1].split()
-    packages = {name.partition(".")[0] for name in modules} & packages_distributions().keys()
-    return {name for name in modules if name.startswith("loop.")}, packages - {"loop"}
+    return ended.stderr.splitlines()[-1].split()
 
 
 def test_the_help_of_loop_imports_no_wiring_and_only_libraries_that_print(tmp_path):
@@ -94,10 +99,18 @@ def test_the_help_of_loop_says_of_each_command_what_its_own_help_begins_with():
     assert {name: line for listed in TOP.values() for name, (_, line) in listed.items()} == own
 
 
-def test_a_worker_has_loaded_the_library_that_judging_needs_before_it_forks():
-    program = "import sys, loop.jobs; sys.exit('scipy.optimize' not in sys.modules)"
+@pytest.mark.parametrize(("service", "is_loaded"), [("worker default", True), ("schedule", False)])
+def test_the_library_that_judging_needs_is_loaded_by_a_worker_before_it_forks_and_not_by_the_schedule(
+    tmp_path, service, is_loaded
+):
+    records = build(Settings.read({"LOOP_HOME": str(tmp_path)}), migrate=True)
+    records.close()
+    nothing_answers = {"LOOP_REDIS_URL": "redis://127.0.0.1:9"}  # both end when they would begin their work
 
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    modules = import_modules(*service.split(), home=tmp_path, **nothing_answers)
+
+    assert "loop.jobs" in modules
+    assert ("scipy.optimize" in modules) is is_loaded
 
 
 LOAD_FILES = """
