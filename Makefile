@@ -15,9 +15,9 @@ setup:
 demo: setup
 	$(VENV)/python -m scripts.demo $(if $(KEEP),--keep) $(ARGS)
 
-# A file of tests stays in one process, so its servers start once.
+# A file of tests stays in one process, so its servers start once. The files run in the order of tests/order.py.
 test: setup check
-	$(VENV)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(VENV)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-unit:
 	$(VENV)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not integration and not long and not chaos"

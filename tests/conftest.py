@@ -10,6 +10,7 @@ from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
+from tests.order import place
 from tests.swap import swap
 
 pytest_plugins = ["tests.object_store", "tests.postgres", "tests.services"]
@@ -37,11 +38,11 @@ def pytest_generate_tests(metafunc):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark the tests in folders called `integration`, and run them last."""
+    """Mark the tests in folders called `integration`, and run them last, the longest files first."""
     for item in items:
         if "/integration/" in item.nodeid:
             item.add_marker("integration")
-    items.sort(key=lambda item: item.get_closest_marker("integration") is not None)
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 import logging
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 SECRET = "secret-of-the-store-7f3a"
 
@@ -13,8 +12,8 @@ class ObjectStore:
 
     def __init__(self):
         logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a line for each request
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        self._server.start()
+        self.port = 0
+        self.start()
         self.port = self._server.get_host_and_port()[1]
         self.variables = {
             "AWS_ACCESS_KEY_ID": "user-of-the-store",
@@ -36,7 +35,9 @@ class ObjectStore:
         self._server.stop()
 
     def start(self):
-        """Start the server again, on its port."""
+        """Start the server, the first time on a free port."""
+        from moto.server import ThreadedMotoServer  # a second of imports
+
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=self.port, verbose=False)
         self._server.start()
 

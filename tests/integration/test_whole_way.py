@@ -4,7 +4,7 @@ import pytest
 
 from loop.label_studio.webhook import PROJECT_HEADER
 from loop.serving.refresh import is_due
-from tests.services import RETRAIN_AFTER, make_project, project_of, run_loop, until
+from tests.services import RETRAIN_AFTER, make_project, project_of, run_loop_anew, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(400)
 def connected(api, loop_settings, loop_rooms):
     """A project of 22 tasks that `loop connect` has just set up."""
     project_id, annotator = make_project(api, "Whole way", 22)
-    output = run_loop(loop_settings, "connect", "--project", str(project_id))
+    output = run_loop_anew(loop_settings, "connect", "--project", str(project_id))
     return project_id, annotator, output
 
 
@@ -35,7 +35,7 @@ def test_connect_sets_the_project_up_and_says_so(api, connected, loop_settings):
     hooks = api.get("/api/webhooks/", params={"project": project_id}).json()
     assert [PROJECT_HEADER in hook["headers"] for hook in hooks] == [True]
     assert "added the view" in output
-    assert "nothing to change" in run_loop(loop_settings, "connect", "--project", str(project_id))
+    assert "nothing to change" in run_loop_anew(loop_settings, "connect", "--project", str(project_id))
 
 
 def test_reviews_lead_to_a_better_version_by_webhooks_alone(api, connected, loop_rooms, loop_settings):
@@ -62,7 +62,7 @@ def test_reviews_lead_to_a_better_version_by_webhooks_alone(api, connected, loop
     for task in open_tasks:
         versions = [prediction["model_version"] for prediction in task["predictions"]]
         assert sorted(versions) == ["yolo_detector@0.0.0", "yolo_detector@1.0.0"]
-    assert "yolo_detector@1.0.0" in run_loop(loop_settings, "status")
+    assert "yolo_detector@1.0.0" in run_loop_anew(loop_settings, "status")
 
 
 def test_the_least_certain_task_is_served_first(api, connected, loop_rooms):
@@ -86,14 +86,14 @@ def test_a_rollback_is_served_in_seconds_and_comes_back(api, connected, loop_roo
     project_id, _, _ = connected
     served_by(api, loop_rooms, project_id)
 
-    assert "0.0.0 serves" in run_loop(loop_settings, "models", "rollback", "--project", str(project_id))
+    assert "0.0.0 serves" in run_loop_anew(loop_settings, "models", "rollback", "--project", str(project_id))
     assert project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0"
-    run_loop(loop_settings, "models", "promote", "1.0.0", "--project", str(project_id), "--why", "a test")
+    run_loop_anew(loop_settings, "models", "promote", "1.0.0", "--project", str(project_id), "--why", "a test")
 
     assert served_by(api, loop_rooms, project_id) == "yolo_detector@1.0.0"
-    listed = run_loop(loop_settings, "models", "list", "--project", str(project_id))
+    listed = run_loop_anew(loop_settings, "models", "list", "--project", str(project_id))
     assert "champion" in listed
-    assert '"sha256"' in run_loop(loop_settings, "models", "show", "1.0.0", "--project", str(project_id))
+    assert '"sha256"' in run_loop_anew(loop_settings, "models", "show", "1.0.0", "--project", str(project_id))
 
 
 def test_label_studio_retrieves_predictions_from_the_backend(api, connected, loop_rooms):
