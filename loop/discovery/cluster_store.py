@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from loop.discovery.cluster_record import (
 )
 from loop.discovery.tracking import ClusterMembers, Member, UnknownCluster
 from loop.errors import ClusterDecided, NoSuchCluster
+from loop.label_studio.projects import ClassStore
 from loop.storage.actor import who_acts
 from loop.storage.changes import ChangeKind, changes, record_change
 from loop.storage.queries import begin_alone, chunked
@@ -30,7 +32,7 @@ class ClusterStore:
     """The clusters in the records, and the boxes that got a name with them."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self._engine, self._classes = engine, ClassStore(engine)
 
     def all(self, project_id: int, state: ClusterState | None = None) -> list[ClusterRecord]:
         """Return the clusters of a project, optionally in one state: open clusters first, then the largest."""
@@ -38,7 +40,9 @@ class ClusterStore:
         if state is not None:
             query = query.where(clusters.c.state == state)
         with self._engine.connect() as connection:
-            records = [read_cluster(row) for row in connection.execute(query)]
+            rows = connection.execute(query).all()
+        names = self._classes.current_names(project_id)
+        records = [_name_today(read_cluster(row), names) for row in rows]
         return sorted(records, key=lambda row: (row.state != ClusterState.OPEN, -row.cluster.size, row.cluster.id))
 
     def find(self, project_id: int, prefix: str) -> ClusterRecord:
@@ -147,6 +151,12 @@ class ClusterStore:
         with self._engine.begin() as connection:
             if not _decide(connection, project_id, cluster_id, **values):
                 raise ClusterDecided(cluster_id)
+
+
+def _name_today(record: ClusterRecord, names: Mapping[str, str]) -> ClusterRecord:
+    """Return a record that suggests the current name of a class."""
+    hint = replace(record.cluster.hint, name=names.get(record.cluster.hint.name, record.cluster.hint.name))
+    return replace(record, cluster=replace(record.cluster, hint=hint))
 
 
 def _decide(connection: sa.Connection, project_id: int, cluster_id: str, **values: Any) -> bool:

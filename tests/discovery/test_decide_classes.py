@@ -1,9 +1,12 @@
 """A cluster that is named by a class: a retired one is refused, and of a renamed one any node name is good."""
 
+from dataclasses import replace
+
 import pytest
 
 from loop.discovery.cluster_record import ClusterState
 from loop.discovery.decide import promote
+from loop.discovery.tracking import NameHint
 from loop.errors import LabelConfigError
 from loop.label_studio.label_config import parse
 from loop.taxonomy.taxonomy import Node, Taxonomy
@@ -27,6 +30,15 @@ def test_a_retired_class_is_refused_until_its_boxes_are_taken_in_again(rooms, na
 
     rooms.studio.classes.retire(1, "Car", is_retired=False)
     assert "boxes of cluster" in promote(rooms.discovery, 1, insects.id, name)[0]
+
+
+def test_a_cluster_suggests_the_name_of_today_of_a_class_that_was_renamed_since(rooms):
+    insects, _ = planted(rooms)
+    suggesting = replace(insects, hint=NameHint("car", 0.5, "Car", 1.0))
+    rooms.discovery.clusters.replace(1, [suggesting], {})
+    rooms.studio.classes.rename(1, "Car", "Auto")
+
+    assert rooms.discovery.clusters.find(1, insects.id).cluster.hint.name == "Auto"
 
 
 @pytest.mark.parametrize("name", ["Auto", "cars"], ids=["label", "node"])
