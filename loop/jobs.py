@@ -58,8 +58,8 @@ def refresh_share(project_id: int, number: int) -> str:
     return _run_alone(name, project_id, lambda rooms: shares.share_in_turn(rooms.serving, project_id))
 
 
-def sync(project_id: int) -> str:
-    """Record reviews that no event reported, and do what follows: known answers, alerts, classes, old predictions."""
+def sync(project_id: int, run: Callable[[str, int, Callable[[Rooms], str]], str] | None = None) -> str:
+    """Record reviews that no event reported, and do what follows; a command gives `run_in_turn` to *run* each step."""
     steps: dict[str, Callable[[Rooms], str]] = {
         "sync": lambda rooms: after_reviews.sync(rooms.trainings, project_id).line,
         "show-again": lambda rooms: show_again(rooms.rates, project_id),
@@ -67,12 +67,12 @@ def sync(project_id: int) -> str:
         "retire": lambda rooms: loop.serving.retire.retire(rooms.serving, project_id),
         "follow-labels": lambda rooms: follow_labels(rooms.installation, project_id),
     }
-    return "; ".join(filter(None, (_run_alone(name, project_id, step) for name, step in steps.items())))
+    return "; ".join(filter(None, ((run or _run_alone)(name, project_id, step) for name, step in steps.items())))
 
 
 def rebuild(project_id: int) -> str:
     """Read all reviews of a project from Label Studio again."""
-    return _run_alone("sync", project_id, lambda rooms: after_reviews.rebuild(rooms.trainings, project_id).line)
+    return run_in_turn("sync", project_id, lambda rooms: after_reviews.rebuild(rooms.trainings, project_id).line)
 
 
 def index(project_id: int) -> str:

@@ -96,7 +96,7 @@ def sync(project: ProjectId) -> Done:
     from loop import jobs
 
     with narrate(f"project {project}: comparing with Label Studio"):
-        line = jobs.sync(project)
+        line = jobs.sync(project, jobs.run_in_turn)
     return done(line, project=project)
 
 

@@ -77,7 +77,7 @@ def import_labels(  # noqa: PLR0913, PLR0917 (each is an option)
     outcomes = work(rooms.reviews, project, found, ImportPlan(use, classes, keep_sides), limits)
     images = list(show_count(outcomes, "images", found.images))
     _show_imported(images, classes.added)
-    tell(jobs.sync(project))
+    tell(jobs.sync(project, jobs.run_in_turn))  # one that runs may have begun before the import
     use_next = (
         f"loop retrain --project {project}" if use is LabelKind.REVIEWS else "reviewed in Label Studio, they train"
     )
