@@ -15,7 +15,9 @@ from loop.installation.findings import Finding, ok, under_way, warning, wrong
 from loop.installation.machine import MISSING, PACKAGES, find_version
 from loop.installation.room import InstallationRoom
 from loop.installation.upkeep import part_states
+from loop.job_queue.job_list import JobState
 from loop.printable import count_of
+from loop.secrecy import redact
 from loop.storage import database
 
 TESTED_PYTHON = ((3, 11), (3, 13))
@@ -166,6 +168,16 @@ def queue_age(installation: InstallationRoom) -> list[Finding]:
     return [ok("queue age", summary)]
 
 
+def failed_jobs(installation: InstallationRoom) -> list[Finding]:
+    """Check for jobs whose last run failed; one that is asked for again and ends well is none of them."""
+    failed = [job for job in installation.queue.jobs() if job.state is JobState.FAILED]
+    if not failed:
+        return [ok("failed jobs", "none in the last day")]
+    newest, advice = failed[0], "`loop jobs show ID` has the trace; most jobs are asked for again by themselves"
+    error = redact(newest.error).strip().splitlines()[-1:] or ["no trace"]
+    return [warning("failed jobs", f"{', '.join(job.id for job in failed)}; {newest.id}: {error[0][:300]}", advice)]
+
+
 def schedule(installation: InstallationRoom) -> list[Finding]:
     """Check that the schedule runs."""
     last = installation.queue.last_scheduled("loop.jobs.sweep")
@@ -224,4 +236,4 @@ def _span(span: timedelta) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-HERE = (versions, records, machine, spool, web, access, redis, queue_age, schedule, parts, notices, disk)
+HERE = (versions, records, machine, spool, web, access, redis, queue_age, failed_jobs, schedule, parts, notices, disk)

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from loop import process_table as processes
-from loop.errors import LoopError
+from loop.errors import LoopError, UpstreamError
 from loop.installation import run_lock
 from loop.installation.guard import Guard
 from loop.installation.memory import machine_bytes, web_processes
@@ -26,6 +26,7 @@ from loop.installation.upkeep.log_files import cut_logs
 from loop.installation.upkeep.part_health import GRACE_SECONDS
 from loop.installation.upkeep.watch import EVERY_SECONDS, PartWatch
 from loop.job_queue.queue import DEFAULT, GPU, JobQueue
+from loop.label_studio.client import LabelStudio
 from loop.references import milvus_server
 from loop.settings import Settings
 from loop.vision.embedders import NONE
@@ -136,6 +137,8 @@ def run(
         keeper.note_starts()
         say(f"{'access':<18} {_describe_access(settings)}")
         say(f"{'dashboard':<18} {settings.backend_url}/loop/; `loop dashboard` prints a link that signs in")
+        if trouble := find_studio_trouble(settings):
+            say(f"{'label studio':<18} {trouble}")
         _wait_for_web(settings, parts, stopping)
         say("stopping" if stopping else "ready")
         _keep(keeper, settings, stopping, guard)
@@ -150,6 +153,18 @@ def _put_back(settings: Settings) -> None:
     queue = JobQueue(settings.redis)
     queue.put_back()
     queue.close()
+
+
+def find_studio_trouble(settings: Settings) -> str:
+    """Return why the parts, which have the key of this process, cannot work with Label Studio; empty if they can."""
+    studio = LabelStudio(settings.label_studio_url, settings.label_studio_api_key)
+    try:
+        studio.check_key()
+    except UpstreamError as error:
+        return str(error)
+    finally:
+        studio.close()
+    return ""
 
 
 def _describe_access(settings: Settings) -> str:

@@ -217,8 +217,8 @@ def _detail(body: object) -> str:
         except (ValueError, RecursionError):
             return "a page of HTML" if text.lstrip().startswith("<") else text[:300]
     if isinstance(body, Mapping):
-        return str(body.get("validation_errors") or body.get("detail") or body)[:300]
-    return str(body)[:300]
+        body = body.get("validation_errors") or body.get("detail") or body
+    return str(body)[:300].removesuffix(".")
 
 
 def read_token(key: str, now: datetime) -> Token:

@@ -180,7 +180,7 @@ def wait_for_training(run: DemoRun, number: int) -> None:
             sys.exit(f"demo: training failed: {training.error}")
         return training is not None and training.ended_at is not None
 
-    services.wait_until(is_over, "no training ended")
+    services.wait_until(is_over, "no training ended", lambda: epochs)
 
 
 def queue_follows(run: DemoRun) -> bool:

@@ -18,7 +18,7 @@ from loop.settings import Settings
 from scripts.demo import scenes
 from scripts.demo.label_studio import free_port, running
 
-PATIENCE = 900.0  # seconds that a training or a refresh may take
+PATIENCE = 900.0  # seconds that a training or a refresh may take without a step
 
 
 def loop_settings(options: argparse.Namespace, out: Path, url: str, token: str) -> Settings:
@@ -81,13 +81,26 @@ def loop(settings: Settings, *arguments: str) -> str:
     return done.stdout
 
 
-def wait_until(is_done: Callable[[], bool], otherwise: str) -> None:
-    """Wait until *is_done* returns True; stop the demo with the message *otherwise* after PATIENCE seconds."""
-    deadline = time.monotonic() + PATIENCE
+def wait_until(
+    is_done: Callable[[], bool],
+    otherwise: str,
+    step: Callable[[], object] = lambda: None,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """
+    Wait until *is_done* returns True; stop the demo with the message *otherwise* after PATIENCE seconds without a step.
+
+    A step is a new value of *step*, such as the epoch of a training: on a busy machine a training takes long, and ends.
+    """
+    last, deadline = step(), now() + PATIENCE
     while not is_done():
-        if time.monotonic() > deadline:
-            sys.exit(f"demo: {otherwise} after {PATIENCE:.0f} s")
-        time.sleep(0.5)
+        if (current := step()) != last:
+            last, deadline = current, now() + PATIENCE
+        if now() > deadline:
+            sys.exit(f"demo: {otherwise} after {PATIENCE:.0f} s without a step")
+        sleep(0.5)
 
 
 class TokenAuth(httpx.Auth):

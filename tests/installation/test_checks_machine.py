@@ -10,6 +10,7 @@ from loop.installation.findings import Level
 from loop.installation.status import status
 from loop.installation.upkeep import part_states
 from loop.installation.upkeep.part_states import PartState
+from loop.job_queue.job_list import JobState, QueuedJob
 from loop.settings import Settings
 from loop.wiring import build
 from tests.installation.builders import unwell
@@ -39,6 +40,20 @@ def test_jobs_that_nobody_does_are_told(patient, field, value, check):
     setattr(patient.queue, field, value)
 
     assert list(unwell(patient)) == [check]
+
+
+def test_a_job_that_failed_is_told_with_its_last_line(patient):
+    trace = "Traceback\nUpstreamError: no key for Label Studio: set LABEL_STUDIO_API_KEY\n"
+    states = {"sync-1": JobState.FAILED, "refresh-1": JobState.WAITING}
+    patient.queue.listed = [
+        QueuedJob(name, name.partition("-")[0], 1, "default", state, None, None, error=trace)
+        for name, state in states.items()
+    ]
+
+    finding = unwell(patient)["failed jobs"]
+
+    assert finding.level == Level.WARNING
+    assert finding.found == "sync-1; sync-1: UpstreamError: no key for Label Studio: set LABEL_STUDIO_API_KEY"
 
 
 def test_parts_that_are_starting_are_no_fault(patient, monkeypatch):

@@ -1,9 +1,9 @@
-"""The address that the backend listens on, and the way in that `loop up` shows."""
+"""The address that the backend listens on, and the way in and the trouble that `loop up` shows."""
 
 import pytest
 from gunicorn.util import parse_address
 
-from loop.installation.up import _bind_error, _describe_access, parts_of
+from loop.installation.up import _bind_error, _describe_access, find_studio_trouble, parts_of
 from loop.settings import Settings
 from scripts.demo.label_studio import free_port
 
@@ -32,3 +32,16 @@ def test_loop_up_shows_the_way_in_without_a_secret(tmp_path, own, words):
 
     assert all(each in shown for each in words)
     assert "of a test" not in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("", "no key for Label Studio"), ("0" * 40, "did not answer")],
+    ids=["without-a-key", "nothing-answers"],
+)
+def test_loop_up_says_why_its_parts_cannot_work_with_label_studio(tmp_path, key, words):
+    settings = {"LABEL_STUDIO_URL": f"http://127.0.0.1:{free_port()}", "LABEL_STUDIO_API_KEY": key}
+
+    trouble = find_studio_trouble(Settings.read({"LOOP_HOME": str(tmp_path), **settings}))
+
+    assert words in trouble

@@ -42,7 +42,7 @@ def answering():
 @pytest.mark.parametrize(
     ("status", "body", "message"),
     [
-        (401, json.dumps({"detail": "Invalid token."}).encode(), "Invalid token.; set LABEL_STUDIO_API_KEY"),
+        (401, json.dumps({"detail": "Invalid token."}).encode(), "Invalid token; set LABEL_STUDIO_API_KEY"),
         (403, b"{}", "may not do that"),
         (403, b'{"detail": "URL resolves to a reserved network address"}', "address; set ML_BLOCK_LOCAL_IP=false and"),
         (400, b'{"url": ["URL resolves to a reserved network address"]}', "; set ML_BLOCK_LOCAL_IP=false and"),
