@@ -89,23 +89,29 @@ class ImageArrays:
         step = math.ceil(len(self.boxes) / most) or 1
         return ImageArrays(*(column[::step] for column in (self.certainty, self.boxes, self.wrong, self.judged)))
 
+    def taken(self, limit: Limit) -> NDArray[np.bool_]:
+        """Tell of each image whether a limit takes it."""
+        return (self.certainty >= limit.certainty) & (self.boxes <= limit.boxes)
+
     def within(self, limit: Limit) -> ImageArrays:
         """Return the images that a limit takes."""
-        taken = (self.certainty >= limit.certainty) & (self.boxes <= limit.boxes)
+        taken = self.taken(limit)
         return ImageArrays(*(column[taken] for column in (self.certainty, self.boxes, self.wrong, self.judged)))
 
 
 @dataclass(frozen=True, slots=True)
 class LimitEvidence:
     """
-    The evidence for one limit.
+    The evidence for one *limit*, which takes *accepted* of the *others*.
 
     The *losses* and predicted boxes of the audited images are in parts of the most boxes that the limit takes: an image
     with more, because many were missed, counts with as many.
     """
 
+    limit: Limit
     sample: ImageArrays
     others: ImageArrays
+    accepted: int
     losses: Floats
     crowds: Floats
     error: float
@@ -119,7 +125,8 @@ class LimitEvidence:
         sample = audited.within(limit)
         weight = np.minimum(1.0, limit.boxes / np.maximum(sample.judged, 1.0)) / limit.boxes
         losses = (sample.wrong - error * sample.judged) * weight
-        return cls(sample, rest.within(limit), losses, sample.boxes / limit.boxes, error, times)
+        accepted = int(rest.taken(limit).sum())
+        return cls(limit, sample, rest, accepted, losses, sample.boxes / limit.boxes, error, times)
 
     def promise(self) -> float:
         """Return the evidence to expect if few boxes are wrong, by the predictions alone."""
@@ -141,7 +148,7 @@ class LimitEvidence:
         import numpy as np
 
         error = self.error
-        if not len(self.crowds) or not len(self.others.boxes):
+        if not len(self.crowds) or not self.accepted:
             return
         bets = np.linspace(0.05, 0.95, 19) * min(1.0 / (1.0 - error), 1.0 / (self._ratio() * error))
         right = np.log1p(np.outer(bets * error, self.crowds)).sum(axis=1)
@@ -154,7 +161,7 @@ class LimitEvidence:
 
     def _ratio(self) -> float:
         """Return the number of audited images for each accepted one."""
-        return self.times * len(self.crowds) / len(self.others.boxes)
+        return self.times * len(self.crowds) / self.accepted
 
     def _cost(self, bet: float) -> float:
         """
@@ -164,11 +171,11 @@ class LimitEvidence:
         """
         bet, error = bet * self._ratio(), self.error
         gain, loss = math.log1p(bet * (1.0 - error)), math.log1p(-bet * error)
-        return -len(self.others.boxes) * (error * gain + (1.0 - error) * loss)
+        return -self.accepted * (error * gain + (1.0 - error) * loss)
 
     def _is_like(self) -> bool:
         """Whether the others are as certain as the sample, or more; by a test of Kolmogorov and Smirnov."""
         from scipy.stats import ks_2samp
 
-        certainties = (self.sample.certainty, self.others.certainty)
+        certainties = (self.sample.certainty, self.others.within(self.limit).certainty)
         return float(ks_2samp(*certainties, alternative="less", method="asymp").pvalue) >= UNLIKE
