@@ -80,7 +80,7 @@ def _rebuild(kind: type[Any], plan: dict[str, Any]) -> None:
     foreign = [name for name in sorted(layers - OF_ULTRALYTICS) if not name.startswith("nn.")]
     if foreign:
         raise ValueError(f"its plan has layers that are not known: {', '.join(foreign)}")
-    kind(deepcopy(plan), verbose=False)
+    kind(deepcopy(plan), nc=plan.get("nc"), verbose=False)  # a YOLO-World takes 80 classes for granted
 
 
 def _main(weights: str, pickle_sha256: str, image_size: str) -> None:

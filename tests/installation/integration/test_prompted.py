@@ -9,7 +9,7 @@ from loop.installation import checks_model
 from loop.installation.connect import connect
 from loop.installation.prompting.follow_labels import follow_labels
 from loop.registry.promote import promote, roll_back
-from loop.registry.transfer import add
+from loop.registry.transfer import add, export
 from loop.settings import Settings
 from loop.vision.start.text_encoder import CLIP, MOBILE_CLIP
 from loop.wiring import build
@@ -135,6 +135,19 @@ def test_a_label_that_is_added_gets_a_class_and_the_way_back_is_open(prepare, pl
     follow_labels(rooms.installation, 1)
     assert rooms.registry.versions.champion(1).name == "yolo_detector@0.0.0"  # a person went back
     assert len(rooms.registry.versions.list(1)) == 2
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_an_archive_of_it_comes_in_like_any_other(prepare, plan, tmp_path):
+    rooms = prepare(plan)
+    connect(rooms.installation, 1)
+    lose_encoder(tmp_path)
+    export(rooms.registry, 1, "yolo_detector@0.0.0", tmp_path / "version.tar.gz")
+
+    version, _ = add(rooms.registry, 1, tmp_path / "version.tar.gz")
+
+    promote(rooms.registry, 1, version.name, "a test")
+    assert rooms.registry.load(version).detector.class_names == tuple(LABELS)
 
 
 def test_a_label_that_is_removed_needs_nothing(prepare, tmp_path):
