@@ -151,8 +151,6 @@ def worker(queue: Annotated[str, typer.Argument(help="The queue: gpu or default.
     files, Milvus, keys or the same code refuses to start, and says so.
     """
     prepare_service("loop worker")
-    import scipy.optimize  # noqa: F401 (a job that judges needs it; here it is loaded once, before the worker forks)
-
     from loop import jobs
     from loop.job_queue.queue import DEFAULT, GPU
 
@@ -162,6 +160,9 @@ def worker(queue: Annotated[str, typer.Argument(help="The queue: gpu or default.
     set_up_logs()
     rooms = build()
     rooms.installation.machine.join()
+    import scipy.optimize  # noqa: F401 (judging needs it; here it is loaded once, before the worker forks)
+
+    rooms.studio.load_libraries()  # nearly every job asks Label Studio
     rooms.queue.work(queue, jobs.excuse_stopped)
 
 

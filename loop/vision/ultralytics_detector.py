@@ -71,35 +71,33 @@ class UltralyticsDetector(RuntimeDetector):
         if self._gpu_passes:
             return self._rows_by(self._gpu_passes, image, floor, is_multi_label=is_multi_label)
         import torch
-        from ultralytics.utils import nms, ops
+        from ultralytics.utils import ops
 
         predictor = self._model.predictor
         with self._lock, torch.inference_mode():
             repeat_arithmetic()
             pixels = predictor.preprocess([image])
-            (rows,) = nms.non_max_suppression(
-                predictor.inference(pixels),
-                least_before_rounding(floor),
-                predictor.args.iou,
-                multi_label=is_multi_label,
-                max_det=MOST_DETECTIONS,
-                end2end=self.is_end_to_end,
-            )
+            answer = predictor.inference(pixels)
+            output = answer[0] if isinstance(answer, torch.Tensor) else answer[0][0]
+            rows = torch.from_numpy(self._choose(output.cpu().numpy(), floor, is_multi_label=is_multi_label))
             rows[:, :4] = ops.scale_boxes(pixels.shape[2:], rows[:, :4], image.shape)
-            array: NDArray[np.float64] = rows[:, :6].cpu().numpy().astype(np.float64)
+        array: NDArray[np.float64] = rows.numpy().astype(np.float64)
         return array
 
     def _rows_by(self, passes: GpuPasses, image: Pixels, floor: float, *, is_multi_label: bool) -> NDArray[np.float64]:
         """Return the detections; all but the network runs on the CPU, for several threads at once."""
         predictor = self._model.predictor
         place = Letterbox.of(image, max(predictor.imgsz), predictor.model.stride)
-        output, least = passes.infer(place.scale(image)), least_before_rounding(floor)
-        if self.is_end_to_end:
-            rows = output[output[:, 4] > least]
-        else:
-            rows = suppress(output, least, MOST_DETECTIONS, is_multi_label=is_multi_label)
+        rows = self._choose(passes.infer(place.scale(image)), floor, is_multi_label=is_multi_label)
         place.scale_back(rows, image)
         return rows.astype(np.float64)
+
+    def _choose(self, output: NDArray[np.float32], floor: float, *, is_multi_label: bool) -> NDArray[np.float32]:
+        """Return the detections in the output for an image, in pixels of the input."""
+        least = least_before_rounding(floor)
+        if self.is_end_to_end:
+            return output[output[:, 4] > least][:MOST_DETECTIONS, :6]
+        return suppress(output, least, MOST_DETECTIONS, is_multi_label=is_multi_label)
 
     def _set_up(self, device: str) -> None:
         """Have ultralytics make its predictor, which fuses the network, and do its imports of a first image."""

@@ -57,6 +57,7 @@ def prepare_ultralytics() -> None:
     patches._pil_plugins_registered = True  # else its Image.open imports a HEIF plugin for files that Pillow refuses
     font = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     _take_paths_literally()
+    _begin_without_torchvision()
     _load_safely()
     _log_as_all_do()
     for name in ("Arial.ttf", "Arial.Unicode.ttf"):
@@ -82,6 +83,24 @@ def _take_paths_literally() -> None:
     downloads.attempt_download_asset = find_literally
     for module in (checks, tasks, autobackend):
         module.check_suffix = check_literally
+
+
+@cache
+def _begin_without_torchvision() -> None:
+    """
+    Have ultralytics import no torchvision before a first image on a CPU, which takes as long as torch itself.
+
+    It imports it to choose boxes faster; ours are chosen without it.
+    """
+    from ultralytics.nn.autobackend import AutoBackend
+
+    warm_up = AutoBackend.warmup
+
+    def warm_up_elsewhere(backend: Any, *arguments: Any, **options: Any) -> None:
+        if backend.format != "pt" or backend.device.type != "cpu":
+            warm_up(backend, *arguments, **options)
+
+    AutoBackend.warmup = warm_up_elsewhere
 
 
 def _load_safely() -> None:
