@@ -16,6 +16,9 @@ def explain(plan: AcceptPlan) -> list[str]:
     if not plan.open - plan.open_audits:
         return [f"nothing to accept: no open task outside the audit is predicted by {plan.version}"]
     nothing = f"nothing can be accepted with {plan.all_audited} audited tasks of {plan.version} reviewed"
+    if plan.too_few:
+        few = f"{plan.open} open tasks are too few to bound their wrong boxes by {plan.error:.1%}"
+        return [f"nothing can be accepted: {few}, even if all boxes of the audit are right"]
     if plan.needed is None:
         return [f"{nothing}: too many of their boxes are wrong for {plan.error:.1%}, however many there were"]
     more = max(1, plan.needed - plan.all_audited)

@@ -23,7 +23,8 @@ class AcceptPlan:
 
     *audited* tasks within the limit bear this out: *wrong* of their *judged* boxes were. *open* tasks were predicted by
     the *version*, *open_audits* of them are in the audit. Without tasks, *needed* is the number of audited tasks that
-    would be enough, where *all_audited* are reviewed; None if no number is.
+    would be enough, where *all_audited* are reviewed; None if no number is: too many boxes are wrong, or, with
+    *too_few*, so few tasks are open that no number would be enough even if all boxes were right.
     """
 
     project: int
@@ -38,6 +39,7 @@ class AcceptPlan:
     open_audits: int
     all_audited: int
     needed: int | None
+    too_few: bool
     token: str
 
 
@@ -82,6 +84,7 @@ def plan_acceptance(rates: RatesRoom, project_id: int, error: float) -> AcceptPl
         open_audits=open_audits,
         all_audited=len(sample.audited),
         needed=needed,
+        too_few=not tasks and needed is None and count_needed([], everything, error) is None,
         token=tasks[0].token if tasks else "",
     )
 
