@@ -14,6 +14,8 @@ def tiled(api, loop_settings, loop_rooms):
     """A project of 22 scenes of 480x360 pixels; 16 were reviewed, and a version was trained in tiles of 320."""
     project_id, annotator = make_project(api, "Tiles", 22, seed=6)
     run_loop(loop_settings, "connect", "--project", str(project_id))
+    # the predictions set the order of the queue, so which images are held out
+    until(lambda: project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0", 60)
     run_loop(loop_settings, "policy", "--project", str(project_id), "--tile", "320", "--tile-overlap", "0.4")
     for _ in range(RETRAIN_AFTER):
         assert annotator.review_next()
