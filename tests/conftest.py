@@ -12,6 +12,7 @@ from tests.builders import CONFIG
 from tests.fakes import FakeDetectors, FakeImages, FakeLabelStudio, FakeQueue
 from tests.order import place
 from tests.swap import swap
+from tests.vision.shared_embedders import SharedEmbedders
 
 pytest_plugins = ["tests.object_store", "tests.postgres", "tests.services"]
 
@@ -105,6 +106,7 @@ def rooms(settings, empty_records, share_towers):
         (built.queue, FakeQueue()),
         (built.studio.client, FakeLabelStudio()),
         (built.vision.images, FakeImages()),
+        (built.vision.embedders, SharedEmbedders(built.vision.embedders)),
         (built.registry.detectors, FakeDetectors()),
     )
     built.close()
