@@ -1,6 +1,7 @@
 """The learning curve and the list of versions, from trainings and the gate's reports."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -138,8 +139,10 @@ def test_the_command_prints_the_curve_as_a_table_and_as_json(settings, rooms, tm
     def loop(*arguments):
         return CliRunner().invoke(app, ["models", "curve", "--project", "1", *arguments], catch_exceptions=False).output
 
-    assert "yolo_detector@1.0.0" in loop()
+    assert re.search(r"yolo_detector@1\.0\.0 .* set 1: \d+ images", loop())
+    assert "only values with the same set number" in loop()
     assert HOSTILE in loop("--classes")
+    assert "yolo_detector@1.0.0, set 1" in loop("--classes")
     plain = json.loads(loop("--json"))
     assert plain["points"][0]["held_out"]["number"] == 1
     assert plain["unmeasured"] == ["yolo_detector@1.1.0"]

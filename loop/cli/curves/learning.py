@@ -26,7 +26,7 @@ def curve(
     drawn = draw_curve(open_rooms(project).trainings, project)
     if drawn.points:
         show_table(out, *(_list_classes(drawn) if show_classes else _list_points(drawn)))
-        out.print("points with the same number of held-out images were measured on the same images")
+        out.print("only values with the same set number were measured on the same held-out images")
         out.print("in brackets the 95% interval, by a bootstrap over the held-out images; hours as Label Studio counts")
     else:
         out.print(f"project {project} has no trained version with a report of the gate yet")
@@ -52,13 +52,16 @@ def _list_points(drawn: LearningCurve) -> tuple[tuple[Field, ...], list[tuple[st
 
 def _point_row(point: CurvePoint) -> tuple[str, ...]:
     images = "" if point.images is None else str(point.images)
-    held_out = f"{point.held_out.number}: {point.held_out.images} images"
+    held_out = f"set {point.held_out.number}: {point.held_out.images} images"
     figures = (f"{point.work.hours:.2f}", _measured(point.measured), _measured(point.before), held_out)
     return (point.version, images, *figures, point.status)
 
 
 def _list_classes(drawn: LearningCurve) -> tuple[tuple[Field, ...], list[tuple[str, ...]]]:
-    fields = (Field("class", folds=True), *(Field(point.version, is_number=True) for point in drawn.points))
+    fields = (
+        Field("class", folds=True),
+        *(Field(f"{point.version}, set {point.held_out.number}", is_number=True) for point in drawn.points),
+    )
     rows = []
     for name in drawn.list_classes():
         parts = ({part.name: part for part in point.classes}.get(name) for point in drawn.points)
