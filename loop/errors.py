@@ -220,6 +220,10 @@ class LegacyTokenRefused(Refused):
     """The key is a legacy token, and Label Studio has disabled legacy tokens."""
 
 
+class LabelStudioDown(UpstreamError):
+    """Label Studio, which has images that are needed, does not answer."""
+
+
 class RecordsDown(UpstreamError):
     """The database of the records failed."""
 

@@ -18,7 +18,15 @@ from loop.datasets.splits import Leak, Side
 from loop.datasets.survey import KNOWN, survey
 from loop.datasets.tiled.folder import TileWork
 from loop.datasets.writer import Draft, open_draft
-from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapshot
+from loop.errors import (
+    EmptySnapshot,
+    LabelStudioDown,
+    LeakedSplit,
+    PayloadError,
+    PoisonedSnapshot,
+    Refused,
+    UpstreamError,
+)
 from loop.label_studio.classes import ClassIndex
 from loop.storage.files import scratch_folder
 from loop.vision.tiling.tiles import Tiling
@@ -58,9 +66,10 @@ def assemble_verified(datasets: DatasetsRoom, project_id: int, check: Callable[[
     """
     Assemble a dataset, verify it, and put it in the store. Raises as `assemble`, and PoisonedSnapshot.
 
-    If a file that was taken over is damaged, though its size and time are unchanged, everything is made anew.
+    Images that cannot be read are left out, unless Label Studio does not answer: LabelStudioDown. If a file that was
+    taken over is damaged, though its size and time are unchanged, everything is made anew.
     """
-    snapshot = assemble(datasets, project_id, check)
+    snapshot = _assemble_all(datasets, project_id, check)
     try:
         dataset_folder.verify(snapshot)
     except PoisonedSnapshot:
@@ -69,6 +78,27 @@ def assemble_verified(datasets: DatasetsRoom, project_id: int, check: Callable[[
         dataset_folder.verify(snapshot)
     datasets.snapshots.put(project_id, snapshot)
     return snapshot
+
+
+def _assemble_all(datasets: DatasetsRoom, project_id: int, check: Callable[[], None]) -> Snapshot:
+    try:
+        snapshot = assemble(datasets, project_id, check)
+    except EmptySnapshot:
+        _require_label_studio(datasets, project_id)
+        raise
+    if snapshot.report["left_out"].get(Reason.NO_IMAGE):
+        _require_label_studio(datasets, project_id)
+    return snapshot
+
+
+def _require_label_studio(datasets: DatasetsRoom, project_id: int) -> None:
+    """Raise LabelStudioDown if it does not answer: images that could not be read may be there when it does."""
+    try:
+        datasets.studio.client.project(project_id)
+    except Refused:
+        pass  # it answers
+    except UpstreamError as error:
+        raise LabelStudioDown(f"some images cannot be read while Label Studio does not answer: {error}") from error
 
 
 def export_dataset(datasets: DatasetsRoom, project_id: int, out: Path) -> Snapshot:

@@ -12,7 +12,7 @@ from pathlib import Path
 from loop.datasets import folder as dataset_folder
 from loop.datasets.assemble import assemble_verified
 from loop.datasets.folder import Snapshot
-from loop.errors import StoreDown, TrainingCancelled, TrainingFailed, UpstreamError
+from loop.errors import LabelStudioDown, StoreDown, TrainingCancelled, TrainingFailed, UpstreamError
 from loop.failures import describe_error
 from loop.gate.compare import judge
 from loop.gate.evaluation import Evaluation
@@ -63,7 +63,7 @@ def _run_to_end(trainings: TrainingRoom, training: Training) -> str:
                 training_end = replace(training_end, is_pinned=True, reason=f"it does not serve: {pin}")
     except TrainingCancelled:
         training_end = TrainingEnd(TrainingState.CANCELLED, "cancelled")
-    except StoreDown:  # the sweep asks again, and no finished work is lost
+    except (LabelStudioDown, StoreDown):  # the sweep asks again, and no finished work is lost
         trainings.store.excuse(training.id)
         raise
     except Exception as error:
