@@ -17,10 +17,10 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue, Worker
-from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.exceptions import InvalidJobOperation, NoSuchJobError, StopRequested
 from rq.executions import Execution
 from rq.job import Job, JobStatus
-from rq.worker import BaseWorker
+from rq.worker import BaseWorker, WorkerStatus
 from rq.worker_registration import register
 
 from loop.process_table import kill_tree
@@ -58,6 +58,7 @@ class LoopWorker(Worker):
         """Stop, and kill the job soon: a training could run for days."""
         if self.horse_pid:
             threading.Timer(PATIENCE, self._kill_job, [self.horse_pid]).start()
+        self._stop_requested = True  # its exception is lost where the signal comes in a callback of the collector
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
@@ -69,6 +70,8 @@ class LoopWorker(Worker):
         """Give a sign of life; to a Redis that has lost its data, this worker is made known again."""
         super().heartbeat(timeout, pipeline)
         if pipeline is None:
+            if self._stop_requested and self.get_state() != WorkerStatus.BUSY:
+                raise StopRequested
             self._register_again()
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:

@@ -53,6 +53,18 @@ def test_told_to_stop_it_kills_its_job_and_puts_it_back(worker, queue, jobs):
     assert not jobs.ask_review(1)  # it stands already
 
 
+def test_told_to_stop_while_the_collector_calls_back_it_ends_too(redis):
+    """Python drops an exception that a signal raises in such a callback."""
+    lost = "LoopWorker._shutdown = lambda worker: None\n"
+    begin = WORK.rindex("LoopWorker(")
+    process = subprocess.Popen([sys.executable, "-c", WORK[:begin] + lost + WORK[begin:], redis.address])
+    until(lambda: JobQueue(redis.address).workers().get(DEFAULT), 30)
+
+    process.terminate()
+
+    assert process.wait(12) == 0
+
+
 def test_told_to_stop_without_a_job_it_ends_at_once(redis):
     process = subprocess.Popen([sys.executable, "-c", WORK, redis.address])
     until(lambda: JobQueue(redis.address).workers().get(DEFAULT), 30)

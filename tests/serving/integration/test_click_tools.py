@@ -89,7 +89,8 @@ def test_in_the_editor_what_is_drawn_becomes_one_box_and_what_has_its_box_gets_n
     page.goto(f"{label_studio.url}/projects/{connected}/data?task={task_id}")
     expect(page.locator(".konvajs-content").first).to_be_visible()
     boxes = page.locator(".lsf-outliner").get_by_text("item", exact=True)
-    shown = boxes.count()
+    shown = len(api.get(f"/api/tasks/{task_id}/").json()["predictions"][0]["result"])
+    expect(boxes).to_have_count(shown)
     for switch in ("Auto-Annotation", "Auto-Accept Suggestions"):
         page.get_by_text(switch).click()
     page.locator(".lsf-tool_smart:visible").first.click()
