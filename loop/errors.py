@@ -98,9 +98,8 @@ class NoChampion(RegistryError):
 class Pinned(RegistryError):
     """The project is pinned to a version."""
 
-    def __init__(self, project_id: int, name: str) -> None:
-        advice = f"run `loop models unpin --project {project_id}` first"
-        super().__init__(f"project {project_id} is pinned to {name}: {advice}")
+    def __init__(self, project: int, name: str) -> None:
+        super().__init__(f"project {project} is pinned to {name}: run `loop models unpin --project {project}` first")
 
 
 class DamagedWeights(RegistryError):
@@ -157,11 +156,9 @@ class LeakedSplit(LoopError):
     """Training tasks share a group with held-out tasks or are near-duplicates; *pairs* are (held-out, training)."""
 
     def __init__(self, project_id: int, pairs: list[tuple[int, int]]) -> None:
-        self.pairs, kind = pairs, "training tasks are of one group with held-out ones, or near-duplicates"
-        named = ", ".join(f"{train} (like {held_out})" for held_out, train in pairs[:20])
-        named += f" and {len(pairs) - 20} more" * (len(pairs) > 20)
+        self.pairs, named = pairs, list_by_task({train: f"like {held_out}" for held_out, train in pairs}, 20)
         advice = f"see `loop dataset leaks --project {project_id}`, and take them out of training with its --leave-out"
-        super().__init__(f"{len(pairs)} {kind}: {named}; {advice}")
+        super().__init__(f"{len(pairs)} training tasks are of a group with, or like, held-out ones: {named}; {advice}")
 
 
 class PoisonedSnapshot(LoopError):
@@ -169,8 +166,7 @@ class PoisonedSnapshot(LoopError):
 
     def __init__(self, folder: str, problems: dict[int, str], rest: str = "") -> None:
         self.folder, self.problems, self.task_ids = folder, problems, sorted(problems)
-        named = "; ".join(text for text in (list_by_task(problems, 20), rest) if text)
-        super().__init__(f"the dataset {folder} is damaged: {named}")
+        super().__init__("; ".join(filter(None, (f"dataset {folder} is damaged", list_by_task(problems, 20), rest))))
 
 
 class StalePlan(LoopError):

@@ -34,7 +34,7 @@ def leaky(rooms, reviewed):
 def test_an_image_that_was_replaced_by_a_held_out_one_blocks_and_is_named(rooms, reviewed):
     held, train = leaky(rooms, reviewed)
 
-    with pytest.raises(LeakedSplit, match=rf"{train} \(like {held}\).*loop dataset leaks --project 1") as caught:
+    with pytest.raises(LeakedSplit, match=rf"task {train}: like {held}.*loop dataset leaks --project 1") as caught:
         assemble(rooms.datasets, 1)
 
     assert caught.value.pairs == [(held, train)]
