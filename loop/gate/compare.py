@@ -34,6 +34,8 @@ from loop.storage.files import sha256_of
 from loop.vision.image_files import make_thumbnail
 from loop.vision.tiling.tiles import AS_TRAINED, Framing
 
+MEASUREMENTS = 3  # of the time of a candidate that seems too slow
+
 BoxLister = Callable[[str], tuple[tuple[DrawnBox, ...], tuple[DrawnBox, ...]]]  # true and shown boxes of an image
 
 
@@ -165,11 +167,18 @@ def _make_picture(champion: BoxLister, candidate: BoxLister, mistakes: Mistakes,
 
 
 def _measure_latency(gate: GateRoom, other: tuple[Path, Framing], candidate: Version, images: list[Path]) -> Latency:
-    """Measure the time for an image, with the tiles of the candidate on both sides: whoever sets tiles wants them."""
+    """
+    Measure the time for an image, with the tiles of the candidate on both sides: whoever sets tiles wants them.
+
+    A candidate that seems too slow is measured again: on a busy machine one measurement may be far off.
+    """
     weights, framing = other
     served = gate.registry.served_file(candidate), candidate.framing
     alike = weights, replace(framing, tiling=candidate.framing.tiling)
-    return Latency(*gate.registry.detectors.latencies((alike, served), images))
+    measured = list[Latency]()
+    while len(measured) < MEASUREMENTS and not any(each.ratio <= gate.policy.latency_ratio for each in measured):
+        measured.append(Latency(*gate.registry.detectors.latencies((alike, served), images)))
+    return min(measured, key=lambda each: each.ratio)
 
 
 def _list_known_images(gate: GateRoom, champion: Version | None) -> frozenset[str]:

@@ -147,15 +147,18 @@ class Detectors:
         """
         Return the median milliseconds for an image of each of the weights, in the framing in which they serve.
 
-        The weights take turns, image by image: a machine that is busy for a while slows all of them.
+        The weights take turns, image by image, in both orders: a machine that is busy for a while slows all of them,
+        and the one that comes after another the most.
         """
         from loop.vision.image_files import read_prepared
 
         detectors = [self.load(path, framing) for path, framing in weights]
         durations: list[list[float]] = [[] for _ in detectors]
+        turns = list(zip(detectors, durations, strict=True))
         for path in [*images[:WARM_UP], *(images[n % len(images)] for n in range(times))]:
             pixels = read_prepared(path)
-            for detector, own_durations in zip(detectors, durations, strict=True):
+            turns.reverse()
+            for detector, own_durations in turns:
                 started = time.perf_counter()
                 detector.detect([pixels], floor=0.05)
                 own_durations.append(1000 * (time.perf_counter() - started))

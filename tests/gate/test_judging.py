@@ -125,6 +125,12 @@ def test_a_slow_candidate_is_refused(judged):
     assert "too slow: 30.0 ms" in training.report["gate"]["reason"]
 
 
+def test_a_candidate_that_seems_slow_on_a_busy_machine_is_measured_again(judged):
+    _, training = judged(milliseconds={OLD: 10.0, NEW: iter([30.0, 12.0])})
+
+    assert training.status == "promoted"
+
+
 def test_what_the_champion_was_first_measured_on_is_reported_apart(judged, rooms, tmp_path):
     known = write_snapshot(rooms, tmp_path, 7)
     serve(rooms, add(rooms, tmp_path, OLD, known))

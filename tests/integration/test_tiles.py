@@ -20,7 +20,7 @@ def tiled(api, loop_settings, loop_rooms):
     for _ in range(RETRAIN_AFTER):
         assert annotator.review_next()
     training = until(lambda: next((t for t in loop_rooms.trainings.store.last(project_id) if t.ended_at), None), 400)
-    assert training.status == "promoted", training.reason
+    assert training.status == "promoted", training.end
     return project_id, annotator, loop_rooms.registry.versions.champion(project_id)
 
 

@@ -5,11 +5,13 @@ import shutil
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from loop.registry.detectors import Detectors
 from loop.vision.tiling.tiles import Framing
+from tests.builders import picture
 from tests.vision.builders import SIDE, write_detector
 
 
@@ -74,3 +76,26 @@ def test_a_broken_detector_is_not_given_again(detectors, weights):
 
     assert again is not broken
     assert not again.is_broken
+
+
+class TakingTurns(Detectors):
+    """Loads detectors that note who was called."""
+
+    def load(self, weights, framing=None):
+        calls = self.calls = getattr(self, "calls", [])
+
+        class Noting:
+            def detect(self, images, floor):
+                calls.append(weights.name)
+
+        return Noting()
+
+
+def test_two_that_are_timed_take_turns_in_both_orders(tmp_path):
+    (tmp_path / "image.jpg").write_bytes(picture())
+    timed = TakingTurns("cpu", None, "", tmp_path)
+
+    timed.latencies([(Path(name), Framing()) for name in ("a", "b")], [tmp_path / "image.jpg"], times=4)
+
+    rounds = [timed.calls[at : at + 2] for at in range(0, len(timed.calls), 2)][-4:]
+    assert sorted(map("".join, rounds)) == ["ab", "ab", "ba", "ba"]
