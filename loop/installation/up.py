@@ -34,6 +34,7 @@ from loop.vision.embedders import NONE
 STOP_SECONDS = 5.0  # until a part that does not stop is killed
 PORT_SECONDS = 12.0  # for an earlier process to free the port, or the data of Milvus
 WEB = "web"
+STUDIO_SECONDS = 3.0  # for Label Studio to answer: a signal to stop waits as long
 ARENAS = "2"  # heaps of glibc in a web process: by itself it keeps freed memory in one for almost each thread
 ONE_PRESS = 0.5  # seconds in which several signals count as one: a closing terminal may send several
 
@@ -157,7 +158,7 @@ def _put_back(settings: Settings) -> None:
 
 def find_studio_trouble(settings: Settings) -> str:
     """Return why the parts, which have the key of this process, cannot work with Label Studio; empty if they can."""
-    studio = LabelStudio(settings.label_studio_url, settings.label_studio_api_key)
+    studio = LabelStudio(settings.label_studio_url, settings.label_studio_api_key, timeout=STUDIO_SECONDS)
     try:
         studio.check_key()
     except UpstreamError as error:
