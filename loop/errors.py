@@ -217,7 +217,7 @@ class LegacyTokenRefused(Refused):
 
 
 class LabelStudioDown(UpstreamError):
-    """Label Studio, which has images that are needed, does not answer."""
+    """Label Studio, which has images that are needed, cannot be asked."""
 
 
 class RecordsDown(UpstreamError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 
 from loop.datasets import folder as dataset_folder
@@ -66,7 +67,7 @@ def assemble_verified(datasets: DatasetsRoom, project_id: int, check: Callable[[
     """
     Assemble a dataset, verify it, and put it in the store. Raises as `assemble`, and PoisonedSnapshot.
 
-    Images that cannot be read are left out, unless Label Studio does not answer: LabelStudioDown. If a file that was
+    Images that cannot be read are left out, unless Label Studio cannot be asked: LabelStudioDown. If a file that was
     taken over is damaged, though its size and time are unchanged, everything is made anew.
     """
     snapshot = _assemble_all(datasets, project_id, check)
@@ -92,13 +93,13 @@ def _assemble_all(datasets: DatasetsRoom, project_id: int, check: Callable[[], N
 
 
 def _require_label_studio(datasets: DatasetsRoom, project_id: int) -> None:
-    """Raise LabelStudioDown if it does not answer: images that could not be read may be there when it does."""
+    """Raise LabelStudioDown if it cannot be asked: images that could not be read may be there when it can."""
     try:
         datasets.studio.client.project(project_id)
-    except Refused:
-        pass  # it answers
     except UpstreamError as error:
-        raise LabelStudioDown(f"some images cannot be read while Label Studio does not answer: {error}") from error
+        if isinstance(error, Refused) and error.status == HTTPStatus.NOT_FOUND:
+            return  # it works, and has no such project
+        raise LabelStudioDown(f"some images cannot be read, nor can Label Studio be asked: {error}") from error
 
 
 def export_dataset(datasets: DatasetsRoom, project_id: int, out: Path) -> Snapshot:

@@ -41,12 +41,16 @@ def count_images(rooms):
     return sum(snapshot.report["images"].values()), snapshot.report["left_out_counts"]
 
 
+DOWN = {"no answer": UpstreamError("down"), "a proxy": Refused("down", 502), "another key": Refused("down", 401)}
+
+
+@pytest.mark.parametrize("error", DOWN.values(), ids=DOWN)
 @pytest.mark.parametrize("lost", [range(7, 9), range(1, 9)], ids=["some images", "all images"])
-def test_it_waits_and_learns_all_images_when_label_studio_is_back(reviewed, lost):
-    down = lose_images(reviewed, UpstreamError("connection refused"), lost)
+def test_it_waits_and_learns_all_images_when_label_studio_is_back(reviewed, lost, error):
+    down = lose_images(reviewed, error, lost)
 
     for _ in range(ATTEMPTS + 2):
-        with pytest.raises(LabelStudioDown, match="connection refused"):
+        with pytest.raises(LabelStudioDown, match="down"):
             retrain(down.trainings, 1)
 
     assert (last(reviewed).ended_at, last(reviewed).snapshot) == (None, None)
