@@ -1,4 +1,4 @@
-"""What is sure of a project's open tasks, accepted as it is, and taken back."""
+"""The page on which sure open tasks are accepted as they are, and taken back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JOBS = {"accept": "accept", "undo_accept": "undo"}
 
 @project_page("accept/", entry="Accept")
 def accept(project: Project) -> Answer:
-    """Show what can be accepted with the error in the address, and what was."""
+    """Show the plan for the error in the address, and the number of accepted tasks."""
     plan, trouble = None, ""
     if given := request.args.get("error", ""):
         try:

@@ -49,7 +49,7 @@ class ShownRow:
 
 @dataclass(frozen=True, slots=True)
 class ShownTable:
-    """What the candidate would show at each threshold; no rows in a report that was written before it was counted."""
+    """The boxes that the candidate would show at each threshold; no rows in a report that was written before it was counted."""
 
     title: str
     note: str
@@ -168,7 +168,7 @@ def _make_shown_table(report: GateReport) -> ShownTable:
         right, wrong, missed = (count / max(images, 1) for count in (one.right, one.wrong, one.missed))
         rows.append(ShownRow(one.threshold, right, wrong, missed, ", ".join(filter(None, tags))))
     return ShownTable(
-        "What each threshold shows",
+        "Boxes shown at each threshold",
         "Boxes of the candidate on a held-out image, judged at IoU 0.5. model_score_threshold of the label config, or "
         "LOOP_SCORE_THRESHOLD, is the least confidence that is shown.",
         rows,

@@ -110,11 +110,8 @@ def convert(registry: RegistryRoom, project_id: int, name: str, kind: RuntimeFor
     registry.versions.verify(version)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ArchiveRefused(f"--out: expected a folder that is new or empty, found {out}")
-    file_name, thresholds, tiling = (
-        version.name.replace("@", "-"),
-        registry.thresholds_of(version),
-        version.framing.tiling,
-    )
+    file_name, thresholds = version.name.replace("@", "-"), registry.thresholds_of(version)
+    tiling = version.framing.tiling
     with scratch_folder(out.absolute().parent) as scratch:
         converted = convert_weights(version.weights, kind, scratch, file_name, version.image_size)
         facts = {
