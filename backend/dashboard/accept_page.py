@@ -11,9 +11,9 @@ from loop.errors import LoopError, PayloadError
 from loop.job_queue.page_queue import name_job
 from loop.label_studio.projects import Project
 from loop.rates.accept.explain import explain
-from loop.rates.accept.plan import AcceptPlan, plan_acceptance
+from loop.rates.accept.plan import LEAST_ERROR, MOST_ERROR, AcceptPlan, plan_acceptance
 
-LEAST, MOST, USUAL = 0.001, 0.5, 0.02  # shares of wrong boxes
+USUAL = 0.02  # share of wrong boxes
 JOBS = {"accept": "accept", "undo_accept": "undo"}
 
 
@@ -34,7 +34,7 @@ def accept(project: Project) -> Answer:
         lines=_make_sentences(plan),
         trouble=trouble,
         error=given or f"{USUAL:g}",
-        limits=(LEAST, MOST),
+        limits=(LEAST_ERROR, MOST_ERROR),
         accepted=sum(task.annotation_id is not None for task in rooms().reviews.accepted.read(project.id)),
         working=find_working({name_job(job, project.id, ""): name for job, name in JOBS.items()}),
     )
@@ -59,8 +59,8 @@ def _read_error(given: str) -> float:
         error = float(given)
     except ValueError:
         error = 0.0
-    if not LEAST <= error <= MOST:
-        raise PayloadError("error", f"a number from {LEAST:g} to {MOST:g}", given)
+    if not LEAST_ERROR <= error <= MOST_ERROR:
+        raise PayloadError("error", f"a number from {LEAST_ERROR:g} to {MOST_ERROR:g}", given)
     return error
 
 

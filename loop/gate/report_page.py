@@ -49,7 +49,7 @@ class ShownRow:
 
 @dataclass(frozen=True, slots=True)
 class ShownTable:
-    """The boxes that the candidate would show at each threshold; no rows in a report that was written before it was counted."""
+    """The boxes that the candidate would show at each threshold; no rows in a report from before they were counted."""
 
     title: str
     note: str

@@ -12,7 +12,7 @@ from loop.cli.options import ProjectId, open_rooms, out
 from loop.errors import PayloadError
 from loop.rates.accept import run
 from loop.rates.accept.explain import explain
-from loop.rates.accept.plan import AcceptPlan, plan_acceptance
+from loop.rates.accept.plan import LEAST_ERROR, MOST_ERROR, AcceptPlan, plan_acceptance
 
 app = typer.Typer()
 
@@ -26,7 +26,7 @@ AcceptAnswer = Annotated[
 def accept(
     project: ProjectId,
     error: Annotated[
-        float | None, typer.Option(min=0.001, max=0.5, help="Largest share of wrong boxes, such as 0.02.")
+        float | None, typer.Option(min=LEAST_ERROR, max=MOST_ERROR, help="Largest share of wrong boxes, such as 0.02.")
     ] = None,
     token: Annotated[str, typer.Option("--token", help="Accept the tasks of the dry run with this token.")] = "",
     is_undo: Annotated[

@@ -15,6 +15,8 @@ from loop.rates.room import RatesRoom
 from loop.reviews.accepted.store import AcceptedTask
 from loop.serving.store import AUDIT, LoggedPrediction
 
+LEAST_ERROR, MOST_ERROR = 0.001, 0.5  # shares of wrong boxes that a plan may allow
+
 
 @dataclass(frozen=True, slots=True)
 class AcceptPlan:
