@@ -15,7 +15,7 @@ from loop.cli.terminal.completion import complete_trainings
 from loop.datasets.tiled.policy import TILE_NAMES
 from loop.errors import TrainingFailed
 from loop.storage.storable import LARGEST_ID
-from loop.training.ask import ask_training
+from loop.training.ask import ask_training, require_reviews
 from loop.training.policy import NAMES
 from loop.training.store import TrainingState
 from loop.vision.tiling.tiles import LARGEST, SMALLEST
@@ -66,6 +66,7 @@ def retrain(
 ) -> Done:
     """Request a training on all reviewed tasks."""
     rooms = open_rooms(project)
+    require_reviews(rooms.trainings, project)
     if here:
         from loop import jobs
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from pathlib import Path
 
 from loop.datasets import folder as dataset_folder
@@ -19,15 +18,7 @@ from loop.datasets.splits import Leak, Side
 from loop.datasets.survey import KNOWN, survey
 from loop.datasets.tiled.folder import TileWork
 from loop.datasets.writer import Draft, open_draft
-from loop.errors import (
-    EmptySnapshot,
-    LabelStudioDown,
-    LeakedSplit,
-    PayloadError,
-    PoisonedSnapshot,
-    Refused,
-    UpstreamError,
-)
+from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
 from loop.storage.files import scratch_folder
 from loop.vision.tiling.tiles import Tiling
@@ -48,6 +39,8 @@ def assemble(datasets: DatasetsRoom, project_id: int, check: Callable[[], None] 
     Images, hashes and labels of reviews that have not changed are taken over from the project's last dataset; the
     result is the same, to the byte, as without that.
 
+    Images that cannot be read are left out, unless Label Studio cannot be asked: LabelStudioDown.
+
     Raises EmptySnapshot, and LeakedSplit if a training image is a near-duplicate or of the group of a held-out one.
     """
     labels = _read_classes(datasets, project_id)
@@ -67,10 +60,9 @@ def assemble_verified(datasets: DatasetsRoom, project_id: int, check: Callable[[
     """
     Assemble a dataset, verify it, and put it in the store. Raises as `assemble`, and PoisonedSnapshot.
 
-    Images that cannot be read are left out, unless Label Studio cannot be asked: LabelStudioDown. If a file that was
-    taken over is damaged, though its size and time are unchanged, everything is made anew.
+    If a file that was taken over is damaged, though its size and time are unchanged, everything is made anew.
     """
-    snapshot = _assemble_all(datasets, project_id, check)
+    snapshot = assemble(datasets, project_id, check)
     try:
         dataset_folder.verify(snapshot)
     except PoisonedSnapshot:
@@ -79,27 +71,6 @@ def assemble_verified(datasets: DatasetsRoom, project_id: int, check: Callable[[
         dataset_folder.verify(snapshot)
     datasets.snapshots.put(project_id, snapshot)
     return snapshot
-
-
-def _assemble_all(datasets: DatasetsRoom, project_id: int, check: Callable[[], None]) -> Snapshot:
-    try:
-        snapshot = assemble(datasets, project_id, check)
-    except EmptySnapshot:
-        _require_label_studio(datasets, project_id)
-        raise
-    if snapshot.report["left_out"].get(Reason.NO_IMAGE):
-        _require_label_studio(datasets, project_id)
-    return snapshot
-
-
-def _require_label_studio(datasets: DatasetsRoom, project_id: int) -> None:
-    """Raise LabelStudioDown if it cannot be asked: images that could not be read may be there when it can."""
-    try:
-        datasets.studio.client.project(project_id)
-    except UpstreamError as error:
-        if isinstance(error, Refused) and error.status == HTTPStatus.NOT_FOUND:
-            return  # it works, and has no such project
-        raise LabelStudioDown(f"some images cannot be read, nor can Label Studio be asked: {error}") from error
 
 
 def export_dataset(datasets: DatasetsRoom, project_id: int, out: Path) -> Snapshot:

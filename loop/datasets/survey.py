@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from loop.datasets.image_vectors import embed_images
@@ -15,7 +16,7 @@ from loop.datasets.split_store import ReviewedTask, Split
 from loop.datasets.splits import explain_one_side
 from loop.datasets.spool import DraftImage, name_address, read_spool
 from loop.datasets.writer import Draft
-from loop.errors import EmptySnapshot, PayloadError
+from loop.errors import EmptySnapshot, LabelStudioDown, PayloadError, Refused, UpstreamError
 from loop.label_studio.classes import ClassIndex
 from loop.regions import write_regions
 from loop.reviews.review_store import CountedReview
@@ -49,7 +50,7 @@ def read_group(data: object, field: str) -> str | None:
 def survey(
     datasets: DatasetsRoom, project_id: int, draft: Draft, labels: ClassIndex, check: Callable[[], None]
 ) -> Split:
-    """Add every reviewed image to the draft and assign sides. Raises EmptySnapshot."""
+    """Add every reviewed image to the draft and assign sides. Raises EmptySnapshot, LabelStudioDown."""
     looks = datasets.splits.read_looks(project_id)
     rules = _name_rules(datasets, project_id, labels)
     marks = {task_id: rules + mark for task_id, mark in datasets.reviews.store.read_marks(project_id).items()}
@@ -67,6 +68,8 @@ def survey(
         return file
 
     draft.add(_read_images(datasets, project_id, draft, marks, accepted, check), labels, find)
+    if draft.report.left_out.get(Reason.NO_IMAGE):
+        _require_label_studio(datasets, project_id)
     draft.added.sort(key=lambda image: image.task_id)
     _check_count(draft, len(marks))
     seen = [
@@ -152,6 +155,16 @@ def _read_images(
                 continue
             group = read_group(latest.data, group_field)
             yield LabelledImage(task_id, image, review.regions, review.id, group, review.unread, marks[task_id])
+
+
+def _require_label_studio(datasets: DatasetsRoom, project_id: int) -> None:
+    """Raise LabelStudioDown if it cannot be asked: images that could not be read may be there when it can."""
+    try:
+        datasets.studio.client.project(project_id)
+    except UpstreamError as error:
+        if isinstance(error, Refused) and error.status == HTTPStatus.NOT_FOUND:
+            return  # it works, and has no such project
+        raise LabelStudioDown(f"some images cannot be read, nor can Label Studio be asked: {error}") from error
 
 
 def _check_count(draft: Draft, reviewed: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from loop.errors import EmptySnapshot
 from loop.training.room import TrainingRoom
 from loop.training.store import Training, TrainingState
 
@@ -26,6 +27,13 @@ def ask_when_due(trainings: TrainingRoom, project_id: int) -> bool:
         return False
     ask_training(trainings, project_id, f"{new} new reviews")
     return True
+
+
+def require_reviews(trainings: TrainingRoom, project_id: int) -> None:
+    """Raise EmptySnapshot if no review is recorded, so that a training by hand is not asked for in vain."""
+    if not trainings.reviews.store.new_since(project_id, None):
+        advice = f"`loop sync --project {project_id}` reads those that Label Studio has"
+        raise EmptySnapshot(f"project {project_id} has no reviews to train on; {advice}")
 
 
 def ask_training(trainings: TrainingRoom, project_id: int, asked_by: str) -> Training:

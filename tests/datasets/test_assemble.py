@@ -22,6 +22,8 @@ from loop.training.retrain import retrain
 from loop.wiring import build
 from tests.builders import CONFIG, picture, region
 from tests.datasets.builders import replace_home, side_of
+from tests.fakes import FakeLabelStudio
+from tests.swap import swap
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -171,6 +173,7 @@ def test_an_image_that_is_gone_costs_only_its_task(rooms, reviewed):
     for task in range(1, 11):
         reviewed(task)
     reviewed(11, image="gone.jpg")
+    rooms = swap(rooms, (rooms.studio.client, FakeLabelStudio()))
 
     assert assemble(rooms.datasets, 1).report["left_out"] == {Reason.NO_IMAGE: [11]}
 

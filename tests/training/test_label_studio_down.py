@@ -3,7 +3,7 @@
 import pytest
 
 from loop.datasets.assemble import assemble_verified
-from loop.errors import LabelStudioDown, Refused, UpstreamError
+from loop.errors import EmptySnapshot, LabelStudioDown, Refused, UpstreamError
 from loop.training.retrain import ATTEMPTS, retrain
 from tests.fakes import FakeLabelStudio
 from tests.swap import swap
@@ -66,3 +66,12 @@ def test_images_that_label_studio_does_not_have_are_left_out(reviewed):
 
 def test_without_missing_images_label_studio_is_not_asked(reviewed):
     assert count_images(lose_images(reviewed, UpstreamError("connection refused"), ())) == (8, {})
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_reviews_are_told_without_asking_label_studio(rooms, count):
+    review_tasks(rooms, range(count))
+    down = swap(rooms, (rooms.studio.client, Failing(UpstreamError("connection refused"))))
+
+    with pytest.raises(EmptySnapshot, match=f"{count} usable of {count} reviewed tasks"):
+        count_images(down)

@@ -14,6 +14,7 @@ from loop.job_queue.queue import DEFAULT
 from loop.settings import Settings
 from loop.wiring import build
 from tests.builders import CONFIG
+from tests.training.builders import review_tasks
 
 SECRET = "s3cret-of-label-studio"
 
@@ -63,9 +64,11 @@ def _trace(redis):
     raise AssertionError("the job did not fail")
 
 
-def test_a_training_here_that_failed_ends_with_1_and_says_why(settings):
+@pytest.mark.parametrize("reviewed", [0, 1])
+def test_a_training_here_that_failed_ends_with_1_and_says_why(settings, reviewed):
     with closing(build(settings, migrate=True)) as rooms:
         rooms.studio.projects.save(1, "Cars", CONFIG)
+        review_tasks(rooms, range(reviewed))
 
     done = subprocess.run(
         [sys.executable, "-m", "loop.cli.main", "retrain", "--project", "1", "--here"],
@@ -76,7 +79,10 @@ def test_a_training_here_that_failed_ends_with_1_and_says_why(settings):
     )
 
     assert done.returncode == 1
-    assert "project 1: training here …\n" in done.stderr  # after "loop retrain …" on a slow machine
-    assert "loop: project 1: training 1 failed: " in done.stderr
     assert "Traceback" not in done.stderr
-    assert "`loop training show 1`" in done.stderr
+    if reviewed:
+        assert "project 1: training here …\n" in done.stderr  # after "loop retrain …" on a slow machine
+        assert "loop: project 1: training 1 failed: 1 usable of 1 reviewed tasks: " in done.stderr
+        assert "`loop training show 1`" in done.stderr
+    else:
+        assert "loop: project 1 has no reviews to train on; `loop sync --project 1` " in done.stderr
