@@ -1,6 +1,9 @@
 """The lock names every package by version and hash, and one environment by its versions alone."""
 
+import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -29,3 +32,19 @@ def test_the_versions_of_the_lock_name_the_environment(tmp_path, monkeypatch):
     monkeypatch.setattr(setup, "LOCK", tmp_path / "lock")
 
     assert setup.read_pins() == "a==1\nb==2 ; os_name == 'nt'\n"
+
+
+@pytest.mark.long  # the tool is downloaded at its first use
+def test_the_list_of_components_has_each_package_of_the_lock_with_its_hashes(tmp_path):
+    for name in ("Makefile", "pyproject.toml", setup.LOCK.name):
+        shutil.copy(setup.ROOT / name, tmp_path)
+    subprocess.run(["make", "sbom", f"VENV={setup.ROOT}/.venv/bin"], cwd=tmp_path, check=True)
+
+    components = json.loads((tmp_path / "sbom.cdx.json").read_text())["components"]
+    hashed = {
+        (each["name"], each["version"])
+        for each in components
+        if any(reference.get("hashes") for reference in each["externalReferences"])
+    }
+
+    assert hashed == set(re.findall(rf"^{PIN.pattern} \\$", setup.LOCK.read_text(), re.MULTILINE))

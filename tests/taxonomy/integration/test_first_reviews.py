@@ -8,7 +8,7 @@ import pytest
 
 from loop.rates.rates import REFERENCES, Grouping, rate_groups
 from loop.wiring import build
-from tests.services import children, loop_running, make_project, project_of, run_loop, settings_of, until
+from tests.services import RETRAIN_AFTER, children, loop_running, make_project, project_of, run_loop, settings_of, until
 from tests.taxonomy.integration.builders import ask_predict
 
 pytestmark = pytest.mark.timeout(400)
@@ -41,9 +41,15 @@ def labelled(result):
     return [item for item in boxes if item["meta"]["text"][0].startswith("label by references")]
 
 
-def prepare(api, loop_settings, taxonomy):
+def read_stored(api, project_id):
+    """The stored predictions of a project, by task."""
+    listed = api.get("/api/predictions/", params={"project": project_id}).raise_for_status().json()
+    return {each["task"]: each for each in listed}
+
+
+def prepare(api, loop_settings, taxonomy, count=10):
     """A connected project whose label the detector does not know, and its annotator."""
-    project_id, annotator = make_project(api, "First reviews", 10, labels=("Thing",), seed=24)
+    project_id, annotator = make_project(api, "First reviews", count, labels=("Thing",), seed=24)
     taxonomy.write_text(TAXONOMY)
     run_loop(loop_settings, "connect", "--project", str(project_id))
     run_loop(loop_settings, "taxonomy", "apply", str(taxonomy), "--project", str(project_id))
@@ -57,11 +63,10 @@ def test_after_the_first_reviews_open_tasks_and_requests_have_labels_that_no_cla
     project_id, annotator = prepare(api, loop_settings, tmp_path / "tree.yaml")
     first = [annotator.review_next() for _ in range(3)]
 
-    def stored():
-        listed = api.get("/api/predictions/", params={"project": project_id}).raise_for_status().json()
-        return {each["task"]: each for each in listed if labelled(each["result"])}
+    def find_labelled():
+        return {task: each for task, each in read_stored(api, project_id).items() if labelled(each["result"])}
 
-    given = until(stored, 150)
+    given = until(find_labelled, 150)
 
     assert not set(given) & set(first)  # those were reviewed before
     task, prediction = min(given.items(), key=lambda item: item[1]["score"])
@@ -89,3 +94,28 @@ def test_after_the_first_reviews_open_tasks_and_requests_have_labels_that_no_cla
     until(lambda: len(rooms.reviews.store.find_counted(project_id)) == 10, 30)
     groups = until(lambda: rate_groups(rooms.rates.store.read_verdicts(project_id), Grouping.SOURCE), 30)
     assert groups[REFERENCES].predicted > 0
+
+
+@pytest.mark.long  # it waits for a training
+def test_labels_by_references_end_with_a_version_that_knows_the_label(api, rooms, loop_settings, loop_up, tmp_path):
+    project_id, annotator = prepare(api, loop_settings, tmp_path / "tree.yaml", RETRAIN_AFTER + 4)
+    for _ in range(RETRAIN_AFTER):
+        assert annotator.review_next()
+    until(lambda: any(labelled(each["result"]) for each in read_stored(api, project_id).values()), 150)
+
+    run_loop(loop_settings, "retrain", "--project", str(project_id))
+    training = until(lambda: next((t for t in rooms.trainings.store.last(project_id) if t.ended_at), None), 300)
+    assert training.status == "promoted", training.end
+
+    open_tasks = {each["id"] for each in api.get("/api/tasks", params={"project": project_id}).json()["tasks"]}
+    open_tasks -= set(rooms.reviews.store.find_counted(project_id))
+
+    def find_new():
+        stored = [each for task, each in read_stored(api, project_id).items() if task in open_tasks]
+        return stored if {each["model_version"] for each in stored} == {training.end.version} else None
+
+    of_version = until(find_new, 90)
+    assert len(of_version) == len(open_tasks) == 4
+    assert not any(labelled(each["result"]) for each in of_version)
+    assert any(each["result"] for each in of_version)  # it detects the label by itself
+    assert not any(labelled(ask_predict(loop_settings, api, project_id, task)) for task in open_tasks)
