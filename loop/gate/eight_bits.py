@@ -14,7 +14,7 @@ from loop.errors import WeightsRefused
 from loop.gate.comparison import Latency, contrast
 from loop.gate.evaluation import Evaluation
 from loop.gate.room import GateRoom
-from loop.gate.rule import GateOutcome, Ruling, rule_on_8_bits
+from loop.gate.rule import GateOutcome, Ruling, describe_shortage, rule_on_8_bits
 from loop.registry.store import Version
 from loop.vision.cpu.model_file import SUFFIX
 from loop.vision.cpu.quantise import can_quantise, choose_images
@@ -67,14 +67,12 @@ def try_8_bits(
 
 def _find_obstacle(gate: GateRoom, evaluated: Evaluation, images: list[Path]) -> str:
     """Say why no export in 8 bits is tried, before minutes are spent on it; empty if nothing stands against it."""
-    metrics, policy = evaluated.metrics, gate.policy
     if not gate.registry.detectors.tries_8_bits:
         return "LOOP_EXPORT does not ask for it"
     if not can_quantise():
         return NOT_INSTALLED
-    if metrics.images < policy.least_images or metrics.boxes < policy.least_boxes:
-        return f"{metrics.images} held-out images with {metrics.boxes} boxes are too few to tell whether it is worse"
-    return "" if images else "the snapshot has no training images to calibrate it on"
+    shortage = describe_shortage(evaluated.metrics, gate.policy)
+    return shortage or ("" if images else "the snapshot has no training images to calibrate it on")
 
 
 def _judge(

@@ -11,6 +11,7 @@ from loop.rates.intervals import expand_level
 
 if TYPE_CHECKING:
     from loop.gate.comparison import Comparison, MetricChange, Part
+    from loop.gate.evaluation import Metrics
 
 
 MOST_LOSS = 0.01  # of mAP50-95, by an export in 8 bits
@@ -64,16 +65,13 @@ def rule(comparison: Comparison, policy: GatePolicy) -> Ruling:
     Every objection is named, not only the first. A person decides if the split is too small, unless the candidate is
     better than nothing beyond doubt.
     """
-    size = _describe_size(comparison.candidate.images, comparison.candidate.boxes)
-    if _is_too_small(comparison, policy) and not _is_better_than_nothing(comparison, policy):
-        needed = f"{policy.least_images} images and {policy.least_boxes} boxes are needed to tell"
-        return Ruling(
-            GateOutcome.HELD, (f"{_describe_lead(comparison.overall)} on only {size}: {needed}, so a person decides",)
-        )
+    lead, shortage = _describe_lead(comparison.overall), describe_shortage(comparison.candidate, policy)
+    if shortage and not _is_better_than_nothing(comparison, policy):
+        return Ruling(GateOutcome.HELD, (f"{lead} on {shortage}, so a person decides",))
     objections = tuple(_list_objections(comparison, policy))
     if objections:
         return Ruling(GateOutcome.REFUSED, objections)
-    return Ruling(GateOutcome.PROMOTED, (f"{_describe_lead(comparison.overall)} on {size}",))
+    return Ruling(GateOutcome.PROMOTED, (f"{lead} on {_describe_size(comparison.candidate)}",))
 
 
 def rule_on_8_bits(comparison: Comparison, policy: GatePolicy) -> Ruling:
@@ -84,9 +82,9 @@ def rule_on_8_bits(comparison: Comparison, policy: GatePolicy) -> Ruling:
     not enough on few images, where the interval is wide.
     """
     change, latency = comparison.overall, comparison.latency
-    size = _describe_size(comparison.candidate.images, comparison.candidate.boxes)
-    lead = f"{_describe_lead(change)} on {size}"
-    objections = [f"too few to tell: {size}"] if _is_too_small(comparison, policy) else []
+    lead = f"{_describe_lead(change)} on {_describe_size(comparison.candidate)}"
+    shortage = describe_shortage(comparison.candidate, policy)
+    objections = [shortage] if shortage else []
     if change.low < -MOST_LOSS:
         objections.append(f"it may be worse: {lead}, where a loss of {MOST_LOSS:g} is allowed")
     objections += [_describe_drop(part, policy) for part in comparison.classes if is_dropped(part, policy)]
@@ -112,6 +110,13 @@ def is_dropped(part: Part, policy: GatePolicy) -> bool:
     return part.images >= policy.class_images and change.lead < -allowed and change.high < -allowed / 2
 
 
+def describe_shortage(split: Metrics, policy: GatePolicy) -> str:
+    """Say how large a held-out split is and what it has too few of to compare versions; empty if it has enough."""
+    short = [f"{policy.least_images} images"] if split.images < policy.least_images else []
+    short += [f"{policy.least_boxes} boxes"] if split.boxes < policy.least_boxes else []
+    return f"only {_describe_size(split)}: {' and '.join(short)} are needed to tell" if short else ""
+
+
 def find_objection(outcome: GateOutcome | None, *, has_served: bool) -> str | None:
     """Say why a version needs --force to be promoted; None if the gate passed it or it has served before."""
     if has_served or outcome is GateOutcome.PROMOTED:
@@ -122,7 +127,7 @@ def find_objection(outcome: GateOutcome | None, *, has_served: bool) -> str | No
 def _list_objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str]:
     overall, latency, needed = comparison.overall, comparison.latency, needed_share(comparison, policy)
     if overall.better < needed:
-        size = _describe_size(comparison.candidate.images, comparison.candidate.boxes)
+        size = _describe_size(comparison.candidate)
         yield (
             f"not shown to be better: {_describe_lead(overall)} on {size}, "
             f"ahead in {overall.better:.1%} of resamples where {needed:.1%} are needed"
@@ -131,7 +136,7 @@ def _list_objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str
         if is_dropped(part, policy):
             yield _describe_drop(part, policy)
     if comparison.known and is_dropped(comparison.known, policy):
-        size = _describe_size(comparison.known.images, comparison.known.boxes)
+        size = _describe_size(comparison.known)
         yield (
             f"forgets: on the {size} that the champion was first measured on it falls by more than "
             f"{policy.class_drop:.2f}: {_describe_lead(comparison.known.change)}"
@@ -141,10 +146,6 @@ def _list_objections(comparison: Comparison, policy: GatePolicy) -> Iterator[str
             f"too slow: {latency.candidate:.1f} ms an image against the champion's {latency.champion:.1f}, where "
             f"{policy.latency_ratio:g} times as long is allowed"
         )
-
-
-def _is_too_small(comparison: Comparison, policy: GatePolicy) -> bool:
-    return comparison.candidate.images < policy.least_images or comparison.candidate.boxes < policy.least_boxes
 
 
 def _is_better_than_nothing(comparison: Comparison, policy: GatePolicy) -> bool:
@@ -169,5 +170,5 @@ def _describe_lead(change: MetricChange, metric: str = "mAP50-95") -> str:
     )
 
 
-def _describe_size(images: int, boxes: int) -> str:
-    return f"{images} held-out images with {boxes} boxes"
+def _describe_size(split: Metrics | Part) -> str:
+    return f"{split.images} held-out images with {split.boxes} boxes"

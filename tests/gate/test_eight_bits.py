@@ -90,7 +90,7 @@ def test_an_export_in_8_bits_that_is_not_worse_serves_and_is_what_the_gate_measu
             "not made: its process was ended by signal 9",
         ),
         ({"tries_8_bits": False}, "LOOP_EXPORT does not ask for it"),
-        ({"least_images": 13}, "12 held-out images with 36 boxes are too few"),
+        ({"least_images": 13}, "only 12 held-out images with 36 boxes: 13 images are needed to tell"),
     ],
 )
 def test_where_8_bits_are_refused_the_export_in_32_serves_and_the_reason_is_recorded(export, attributes, reason):

@@ -37,13 +37,17 @@ def test_a_lead_that_may_be_chance_is_refused():
     assert "80.0% of resamples where 95.5% are needed" in ruling.reason
 
 
-@pytest.mark.parametrize(("images", "boxes"), [(9, 100), (100, 29), (0, 0)])
+@pytest.mark.parametrize(
+    ("images", "boxes", "needed"),
+    [(9, 100, "10 images"), (100, 29, "30 boxes"), (0, 0, "10 images and 30 boxes")],
+)
 @pytest.mark.parametrize("overall", [BETTER, UNSURE])
-def test_on_too_small_a_split_a_person_decides(images, boxes, overall):
+def test_on_too_small_a_split_a_person_decides_and_is_told_of_what_there_is_too_little(images, boxes, needed, overall):
     ruling = rule(compared(overall, images=images, boxes=boxes), POLICY)
 
     assert ruling.outcome is GateOutcome.HELD
-    assert "a person decides" in ruling.reason
+    size = f"on only {images} held-out images with {boxes} boxes"
+    assert ruling.reason.endswith(f"{size}: {needed} are needed to tell, so a person decides")
 
 
 FIRST = MetricChange(0.0, 0.12, 0.03, 0.3, 0.998)
