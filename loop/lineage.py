@@ -9,7 +9,8 @@ from datetime import datetime
 from statistics import median
 
 from loop.errors import PayloadError
-from loop.regions import Region, read_region
+from loop.label_studio.classes import Synonyms, name_classes
+from loop.regions import Region, read_regions
 from loop.reviews.review_store import StoredReview
 from loop.reviews.verdict_query import VerdictFilter, VerdictRecord
 from loop.reviews.verdicts import Decision, judge_double
@@ -125,9 +126,10 @@ def of_region(trainings: TrainingRoom, taxonomies: TaxonomyRoom, project_id: int
     ]
     verdicts = [verdict for verdict in judged if region_id in _ids(verdict)]
     annotations = {verdict.annotation for verdict in verdicts} | {row.review.id for row in reviews}
+    synonyms = trainings.studio.classes.synonyms(project_id)
     return RegionLineage(
         region=region_id,
-        shown=[region for entry in predicted for region in _trace_shown(entry, region_id, judged)],
+        shown=[region for entry in predicted for region in _trace_shown(entry, region_id, judged, synonyms)],
         drawn=[region for row in reviews for region in _trace_drawn(row, region_id)],
         verdicts=verdicts,
         learned=[use for use in _trace_uses(trainings, project_id) if use.annotation in annotations],
@@ -199,7 +201,7 @@ def _trace_uses(trainings: TrainingRoom, project_id: int, version: str | None = 
 
 
 def _trace_shown(
-    prediction: LoggedPrediction, region_id: str, judged: Sequence[VerdictRecord]
+    prediction: LoggedPrediction, region_id: str, judged: Sequence[VerdictRecord], synonyms: Synonyms
 ) -> Iterator[ShownRegion]:
     for is_candidate, regions in ((False, prediction.regions), (True, (*prediction.candidates, *prediction.foreign))):
         for region in regions:
@@ -216,15 +218,19 @@ def _trace_shown(
                     served_at=prediction.served_at,
                     is_candidate=is_candidate,
                     is_shadow=prediction.is_shadow,
-                    decision=_judge_double(region, [one for one in judged if one.prediction == prediction.id]),
+                    decision=_judge_double(
+                        region, [one for one in judged if one.prediction == prediction.id], synonyms
+                    ),
                 )
 
 
-def _judge_double(region: Region, judged: Sequence[VerdictRecord]) -> Decision | None:
+def _judge_double(region: Region, judged: Sequence[VerdictRecord], synonyms: Synonyms) -> Decision | None:
     """Judge a double by the verdicts on its prediction; None for any other region, and without verdicts."""
     if not region.double_of or not judged:
         return None
-    return judge_double(region, [read_region(one.reviewed) for one in judged if one.reviewed])
+    reviewed = read_regions(one.reviewed for one in judged if one.reviewed)
+    (double,) = name_classes([region], synonyms)
+    return judge_double(double, name_classes(reviewed, synonyms))
 
 
 def _trace_drawn(row: StoredReview, region_id: str) -> Iterator[DrawnRegion]:

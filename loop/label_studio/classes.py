@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from loop.errors import PayloadError, UnknownClass
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.label_config_xml import fold
+from loop.regions import Region
 from loop.storage.storable import LONGEST_NAME
 
+Synonyms = Mapping[str, tuple[str, ...]]  # each name of a renamed class, to all its names, the current one first
 MOST_NAMED = 10
 FIT_ADVICE = (
     "review tasks until the first training, which learns the labels, or say in the label config which class a label "
@@ -165,6 +167,11 @@ def name_today(config: LabelConfig, labels: Iterable[str]) -> dict[str, str]:
     current = {label: config.synonyms.get(label, (label,))[0] for label in labels}
     meant = config.label_map(current.values())
     return {label: meant.get(name, name) for label, name in current.items()}
+
+
+def name_classes(regions: Iterable[Region], synonyms: Synonyms) -> tuple[Region, ...]:
+    """Return regions labelled with the current names of their classes, by the *synonyms* of a class book."""
+    return tuple(replace(region, label=synonyms.get(region.label, (region.label,))[0]) for region in regions)
 
 
 def join_names(names: Sequence[str]) -> str:

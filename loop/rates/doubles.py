@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loop.label_studio.classes import Synonyms, name_classes
 from loop.regions import Region, read_regions
 from loop.reviews.verdicts import Decision, judge_double
 
@@ -29,12 +30,16 @@ class DoubleCounts:
     own_right: int = 0
 
 
-def read_doubles(rows: Sequence[Any]) -> Iterator[JudgedDouble]:
-    """Read the doubles of a prediction from *rows* of the records, one for each verdict on it."""
+def read_doubles(rows: Sequence[Any], synonyms: Synonyms) -> Iterator[JudgedDouble]:
+    """
+    Read the doubles of a prediction from *rows* of the records, one for each verdict on it.
+
+    *synonyms* are those of the classes: labels are the current names.
+    """
     prediction = rows[0]
-    shown = {region.id: region for region in read_regions(prediction.regions)}
-    reviewed = read_regions(row.reviewed for row in rows if row.reviewed)
-    for region in read_regions(prediction.candidates):
+    shown = {region.id: region for region in name_classes(read_regions(prediction.regions), synonyms)}
+    reviewed = name_classes(read_regions(row.reviewed for row in rows if row.reviewed), synonyms)
+    for region in name_classes(read_regions(prediction.candidates), synonyms):
         surer = shown.get(region.double_of)
         if surer and surer.label != region.label:
             yield JudgedDouble(prediction.version, region, surer, reviewed)

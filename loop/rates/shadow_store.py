@@ -7,6 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from loop.label_studio.classes import Synonyms, name_classes
+from loop.label_studio.projects import ClassStore
 from loop.rates.shadow_comparison import ShadowAnswer
 from loop.regions import Region, read_regions
 from loop.serving.store import KNOWN
@@ -18,7 +20,7 @@ class ShadowStore:
     """Predictions and verdicts, read side by side."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self._engine, self._classes = engine, ClassStore(engine)
 
     def read_answers(self, project_id: int) -> list[ShadowAnswer]:
         """
@@ -27,7 +29,7 @@ class ShadowStore:
         Every region of a task is in exactly one verdict on the version that served. The verdicts therefore give its
         predicted and its reviewed regions. A task without a verdict is left out: it is not reviewed, or it has neither
         predictions nor objects. So is one that was reviewed after its shadow began to serve, and one that had a known
-        answer when it was predicted.
+        answer when it was predicted. Labels are the current names of their classes.
         """
         rows: dict[int, list[sa.Row[Any]]] = {}
         with self._engine.connect() as connection:
@@ -38,7 +40,7 @@ class ShadowStore:
                 for row in connection.execute(_select_predictions(project_id, is_shadow=True))
             }
             served = {row.task_id: row for row in connection.execute(_select_predictions(project_id, is_shadow=False))}
-        answers = []
+        answers, synonyms = [], self._classes.synonyms(project_id)
         for (task_id, version), row in newest.items():
             if task_id in rows and task_id in served and identify(row.image) == identify(served[task_id].image):
                 served_verdicts = [verdict for verdict in rows[task_id] if not verdict.is_shadow]
@@ -49,9 +51,9 @@ class ShadowStore:
                     ShadowAnswer(
                         shadow=version,
                         champion=shown.version,
-                        by_shadow=read_regions(row.regions),
-                        by_champion=_regions(verdict.predicted for verdict in served_verdicts),
-                        reviewed=_regions(verdict.reviewed for verdict in served_verdicts),
+                        by_shadow=name_classes(read_regions(row.regions), synonyms),
+                        by_champion=_regions((verdict.predicted for verdict in served_verdicts), synonyms),
+                        reviewed=_regions((verdict.reviewed for verdict in served_verdicts), synonyms),
                     )
                 )
         return answers
@@ -73,5 +75,5 @@ def _select_shadowed_tasks(project_id: int) -> sa.Select[Any]:
     return sa.select(predictions.c.task_id).where(predictions.c.project_id == project_id, predictions.c.is_shadow)
 
 
-def _regions(contents: Iterable[dict[str, Any] | None]) -> tuple[Region, ...]:
-    return read_regions(content for content in contents if content)
+def _regions(contents: Iterable[dict[str, Any] | None], synonyms: Synonyms) -> tuple[Region, ...]:
+    return name_classes(read_regions(content for content in contents if content), synonyms)

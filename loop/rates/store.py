@@ -105,8 +105,8 @@ class RateStore:
         query = query.where(*_is_rated(project_id, since), has_doubles)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(verdicts.c.id)).all()
-        by_prediction = groupby(rows, key=lambda row: row.id)
-        return [double for _, group in by_prediction for double in read_doubles([*group])]
+        by_prediction, synonyms = groupby(rows, key=lambda row: row.id), self._classes.synonyms(project_id)
+        return [double for _, group in by_prediction for double in read_doubles([*group], synonyms)]
 
     def read_works(self, project_id: int, since: datetime | None = None) -> dict[str, list[ReviewWork]]:
         """

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from loop.errors import UpstreamError
 from loop.failures import Fault, attempt, attempt_all
+from loop.label_studio.classes import Synonyms, name_classes
+from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Review
 from loop.notices import NoticeKind
 from loop.reviews.review_store import CountedReview
@@ -22,14 +25,15 @@ def judge_tasks(reviews: ReviewsRoom, project_id: int, task_ids: Iterable[int]) 
     """
     Replace the verdicts of tasks. A review that is unread in part gives no verdicts.
 
+    Labels are compared, and recorded with the verdicts, by the current names of their classes.
     A task that cannot be judged is set aside until it can be.
     """
     ids, faults = list(task_ids), dict[int, Fault]()
-    image_key = attempt(lambda: reviews.studio.projects.get(project_id).config().image_key)
+    config = attempt(lambda: reviews.studio.projects.get(project_id).config())
     for some_ids in chunked(ids):
         latest = attempt_all(partial(_find_latest, reviews, project_id), some_ids)
         for task_id, counted in zip(some_ids, latest, strict=True):
-            fault = _judge_task(reviews, project_id, task_id, counted, image_key)
+            fault = _judge_task(reviews, project_id, task_id, counted, config)
             if fault:
                 reviews.verdicts.replace(project_id, task_id, None)
                 faults[task_id] = fault
@@ -47,27 +51,37 @@ def _find_latest(reviews: ReviewsRoom, project_id: int, task_ids: Sequence[int])
 
 
 def _judge_task(
-    reviews: ReviewsRoom, project_id: int, task_id: int, counted: CountedReview | Fault | None, image_key: str | Fault
+    reviews: ReviewsRoom,
+    project_id: int,
+    task_id: int,
+    counted: CountedReview | Fault | None,
+    config: LabelConfig | Fault,
 ) -> Fault | None:
     if isinstance(counted, Fault):
         return counted
-    if isinstance(image_key, Fault):
-        return image_key
-    return attempt(partial(_judge, reviews, project_id, task_id, counted, image_key))
+    if isinstance(config, Fault):
+        return config
+    return attempt(partial(_judge, reviews, project_id, task_id, counted, config))
 
 
-def _judge(reviews: ReviewsRoom, project_id: int, task_id: int, counted: CountedReview | None, image_key: str) -> None:
-    is_shown = counted is not None and not counted.review.is_imported  # with an import nobody saw a prediction
-    seen = _find_seen(reviews, counted.review, counted.image(image_key)) if counted and is_shown else None
+def _judge(
+    reviews: ReviewsRoom, project_id: int, task_id: int, counted: CountedReview | None, config: LabelConfig
+) -> None:
+    if counted is None:
+        reviews.verdicts.replace(project_id, task_id, None)
+        return
+    review = replace(counted.review, regions=name_classes(counted.review.regions, config.synonyms))
+    image = counted.image(config.image_key)
+    # with an import nobody saw a prediction
+    seen = None if review.is_imported else _find_seen(reviews, review, image, config.synonyms)
     verdicts: list[Verdict] = []
-    if counted is None or seen is None or counted.review.unread:
+    if seen is None or review.unread:
         reviews.verdicts.replace(project_id, task_id, None)
     else:
-        verdicts = judge(seen.regions, counted.review.regions)
-        shadows = _judge_shadows(reviews, counted.review, seen.image)
-        reviews.verdicts.replace(project_id, task_id, (counted.review, seen, verdicts), *shadows)
-    if counted:
-        _post_notice(reviews, counted.review, seen, verdicts)
+        verdicts = judge(seen.regions, review.regions)
+        shadows = _judge_shadows(reviews, review, seen.image, config.synonyms)
+        reviews.verdicts.replace(project_id, task_id, (review, seen, verdicts), *shadows)
+    _post_notice(reviews, review, seen, verdicts)
 
 
 def _post_notice(
@@ -89,19 +103,26 @@ def _post_notice(
 
 
 def _judge_shadows(
-    reviews: ReviewsRoom, review: Review, image: str
+    reviews: ReviewsRoom, review: Review, image: str, synonyms: Synonyms
 ) -> list[tuple[Review, LoggedPrediction, list[Verdict]]]:
     """Judge the newest prediction of each shadow by overlap, because the reviewer did not see it."""
-    predictions = reviews.predictions.of_task(review.project_id, review.task_id, is_shadow=True)
+    predictions = _read_predictions(reviews, review, synonyms, is_shadow=True)
     newest = {prediction.version: prediction for prediction in predictions if prediction.image == image}
     return [
         (review, prediction, judge_by_overlap(prediction.regions, review.regions)) for prediction in newest.values()
     ]
 
 
-def _find_seen(reviews: ReviewsRoom, review: Review, image: str | None) -> LoggedPrediction | None:
+def _read_predictions(
+    reviews: ReviewsRoom, review: Review, synonyms: Synonyms, *, is_shadow: bool = False
+) -> list[LoggedPrediction]:
+    predictions = reviews.predictions.of_task(review.project_id, review.task_id, is_shadow=is_shadow)
+    return [replace(prediction, regions=name_classes(prediction.regions, synonyms)) for prediction in predictions]
+
+
+def _find_seen(reviews: ReviewsRoom, review: Review, image: str | None, synonyms: Synonyms) -> LoggedPrediction | None:
     """Return the prediction of the task's *image* that the reviewer saw, if any."""
-    served = reviews.predictions.of_task(review.project_id, review.task_id)
+    served = _read_predictions(reviews, review, synonyms)
     if image:  # a prediction of another image is of a deleted task with the same id, or of a replaced image
         served = [prediction for prediction in served if prediction.image == image]
     versions = {prediction.version for prediction in served}
