@@ -20,6 +20,8 @@ from loop.gate.rule import GatePolicy
 from loop.installation.machine import Machine
 from loop.installation.memory import machine_bytes, web_processes
 from loop.installation.room import RetentionPolicy
+from loop.label_studio.classes import spread_over_names
+from loop.label_studio.projects import ClassStore
 from loop.registry.detectors import Detectors
 from loop.serving.queue_order import AuditPolicy, QueueOrder, Ranking
 from loop.serving.room import ServingPolicy
@@ -120,10 +122,14 @@ def serving_policy(settings: Settings) -> ServingPolicy:
     return ServingPolicy(AuditPolicy(settings.audit_share), settings.spread, settings.keep_predictions)
 
 
-def ranking(settings: Settings, files: FileStore) -> Ranking:
-    """Return how tasks are scored."""
-    reports = ReportStore(settings.home / "reports", files)
-    return Ranking(QueueOrder(settings.queue_order), lru_cache(reports.read_class_precisions))
+def ranking(settings: Settings, files: FileStore, engine: Engine) -> Ranking:
+    """Return how tasks are scored; the report of a version has the names that the classes had then."""
+    read, classes = lru_cache(ReportStore(settings.home / "reports", files).read_class_precisions), ClassStore(engine)
+
+    def read_precisions(project_id: int, version: str) -> dict[str, float]:
+        return spread_over_names(read(project_id, version), classes.synonyms(project_id))
+
+    return Ranking(QueueOrder(settings.queue_order), read_precisions)
 
 
 def machine(

@@ -95,7 +95,7 @@ class RoomBuilder:
         self.queue = JobQueue(settings.redis)
         self.outbox = Outbox(self.engine, settings.receivers)
         self.sender = NoticeSender(lambda: standard_key(settings.notify_secret or self._secrets.of("notices")))
-        self.predictions, self.ranking = PredictionLog(self.engine), policies.ranking(settings, self.files)
+        self.predictions, self.ranking = PredictionLog(self.engine), policies.ranking(settings, self.files, self.engine)
 
     def rooms(self) -> Rooms:
         """Build all rooms."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from loop.errors import PayloadError, UnknownClass
 from loop.label_studio.label_config import LabelConfig
@@ -11,6 +12,7 @@ from loop.label_studio.label_config_xml import fold
 from loop.regions import Region
 from loop.storage.storable import LONGEST_NAME
 
+T = TypeVar("T")
 Synonyms = Mapping[str, tuple[str, ...]]  # each name of a renamed class, to all its names, the current one first
 MOST_NAMED = 10
 FIT_ADVICE = (
@@ -172,6 +174,19 @@ def name_today(config: LabelConfig, labels: Iterable[str]) -> dict[str, str]:
 def name_classes(regions: Iterable[Region], synonyms: Synonyms) -> tuple[Region, ...]:
     """Return regions labelled with the current names of their classes, by the *synonyms* of a class book."""
     return tuple(replace(region, label=synonyms.get(region.label, (region.label,))[0]) for region in regions)
+
+
+def spread_over_names(values: Mapping[str, T], synonyms: Synonyms) -> dict[str, T]:
+    """
+    Return the value of each label, under all names of its class; labels without a value are absent.
+
+    The value of the current name comes first, then the label's own, then that of any other name.
+    """
+    spread = dict(values)
+    for label, names in synonyms.items():
+        if known := [name for name in (names[0], label, *names) if name in values]:
+            spread[label] = values[known[0]]
+    return spread
 
 
 def join_names(names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from loop.errors import TaxonomyError
+from loop.label_studio.classes import Synonyms, spread_over_names
 from loop.printable import shorten
 from loop.storage.storable import LONGEST_NAME
 
@@ -63,7 +64,7 @@ class Taxonomy:
     """
 
     nodes: tuple[Node, ...] = ()
-    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    synonyms: Synonyms = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         raise_all(find_errors(self.nodes))
@@ -87,10 +88,7 @@ class Taxonomy:
 
         The node of the current name comes first, then the label's own, then that of any other name.
         """
-        own = {label: node.id for node in self.nodes for label in node.labels}
-        names_of = {label: (names[0], label, *names) for label, names in self.synonyms.items()}
-        nodes = {label: next(filter(None, map(own.get, names)), "") for label, names in names_of.items()}
-        return own | {label: node for label, node in nodes.items() if node}
+        return spread_over_names({label: node.id for node in self.nodes for label in node.labels}, self.synonyms)
 
     @cached_property
     def version(self) -> str:

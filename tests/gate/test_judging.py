@@ -49,6 +49,17 @@ def test_the_report_has_the_precision_of_each_class_of_the_candidate_for_the_ord
     assert reports.read_class_precisions(1, "never@1.0.0") == {}
 
 
+def test_a_renamed_class_keeps_its_precision_in_the_order_of_the_queue(judged):
+    rooms, training = judged()
+    rooms.studio.classes.rename(1, "Car", "Bird")
+    before = rooms.serving.ranking.precisions(1, training.version)
+
+    rooms.studio.classes.rename(1, "Bird", "Parrot")
+
+    after = rooms.serving.ranking.precisions(1, training.version)
+    assert after["Parrot"] == before["Bird"]
+
+
 def test_with_too_little_to_tell_a_person_is_asked(judged):
     rooms, training = judged(least_images=13)
 
