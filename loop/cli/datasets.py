@@ -143,12 +143,14 @@ def rename_class(
 
     Old reviews and detectors follow.
     """
+    from loop.label_studio.classes import RETIRED
+
     rooms = open_rooms(project)
     renamed = rooms.studio.classes.rename(project, old, new)
     is_merged = renamed.merged_into is not None
     change = f"is part of {new!r} (id {renamed.merged_into})" if is_merged else f"is called {new!r}"
     if new in rooms.studio.classes.book(project).labels(()).retired:
-        change += ", which is retired: no version learns from its boxes"
+        change += f", which is {RETIRED}"
     then = (
         f"the label {old!r} stays in Label Studio: rename it in the label config of the project too",
         f"loop sync --project {project} reads the reviews again; the next training learns the new name",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from loop.crops.room import CropsRoom
 from loop.errors import LoopError, PayloadError
 from loop.label_studio.annotations import relabel as relabel_result
+from loop.label_studio.classes import RETIRED
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Review
 from loop.reviews.bulk.run import annotate
@@ -41,9 +42,10 @@ class BoxName:
 
 @dataclass(slots=True)
 class RelabelReport:
-    """How many boxes have the new label now, and why others have not."""
+    """How many boxes have the new label now, that of a retired class or not, and why others have not."""
 
     label: str
+    is_retired: bool
     done: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -51,7 +53,8 @@ class RelabelReport:
     def line(self) -> str:
         """One line about it."""
         failed = f"; {len(self.failures)} tasks failed: {self.failures[0]}" if self.failures else ""
-        return f"{self.done} boxes are {self.label} now{failed}"
+        retired = f", which is {RETIRED}" if self.is_retired else ""
+        return f"{self.done} boxes are {self.label} now{retired}{failed}"
 
 
 def relabel(
@@ -72,7 +75,7 @@ def relabel(
     by_task: dict[int, set[str]] = {}
     for box in boxes:
         by_task.setdefault(box.task_id, set()).add(box.region)
-    report = RelabelReport(label)
+    report = RelabelReport(label, label in crops.studio.classes.book(project_id).labels(()).retired)
     reviews = crops.reviews.store.latest(project_id, sorted(by_task))
     operations, counts = list[tuple[str, object]](), list[int]()
     for task_id, regions in by_task.items():

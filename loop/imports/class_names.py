@@ -26,10 +26,15 @@ class ClassNaming:
 
 @dataclass(frozen=True, slots=True)
 class NamedClasses:
-    """The label of each class, empty for one that is left out; *added* are labels that the label config lacks."""
+    """
+    The label of each class, empty for one that is left out.
+
+    *added* are labels that the label config lacks; *retired* are those of retired classes.
+    """
 
     label_of: Mapping[str, str]
     added: tuple[str, ...]
+    retired: tuple[str, ...] = ()
 
 
 def read_names(texts: Iterable[str]) -> dict[str, str]:

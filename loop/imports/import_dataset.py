@@ -41,7 +41,8 @@ def plan_import(reviews: ReviewsRoom, project_id: int, found: LookedThrough, nam
         client.update_project(project_id, label_config=wanted)
     why = "labels of an imported dataset" if classes.added else "seen by an import"
     reviews.studio.projects.save(project_id, state.title, wanted, why)
-    return classes
+    retired = reviews.studio.classes.book(project_id).labels(()).retired
+    return replace(classes, retired=tuple(sorted(retired.intersection(classes.label_of.values()))))
 
 
 def import_dataset(

@@ -53,6 +53,13 @@ def test_the_boxes_of_several_tasks_get_the_label_and_count_when_label_studio_ha
     assert [region.label for task in (1, 2) for region in counted[task].review.regions] == ["Person"] * 3
 
 
+def test_the_report_says_that_the_label_is_of_a_retired_class(rooms, studio):
+    annotate(rooms, studio, 1, ls_region("a"))
+    rooms.studio.classes.retire(1, "Person")
+
+    assert change(rooms, "1:a").line == "1 boxes are Person now, which is retired: no version learns from its boxes"
+
+
 def test_everything_else_of_the_review_stays(rooms, studio):
     before = [{**ls_region("a"), "value": TURNED, "origin": "prediction"}, ls_region("b"), CHOICE, POLYGON]
     annotate(rooms, studio, 1, *before)

@@ -4,11 +4,14 @@ from functools import partial
 import pytest
 from PIL import Image
 
+from loop.cli.data.imports import _count_imported, _show_imported
 from loop.datasets.split_store import ReviewedTask
 from loop.datasets.splits import Side
 from loop.errors import PayloadError
+from loop.imports.class_names import ClassNaming
 from loop.imports.foreign import BoxNote
-from loop.imports.formats import DatasetFormat
+from loop.imports.formats import DatasetFormat, look_through
+from loop.imports.import_dataset import plan_import
 from loop.imports.outcome import ImageNote
 from loop.label_studio.imports.tasks import MOST_FILES, LabelKind
 from loop.label_studio.label_config import parse
@@ -35,6 +38,18 @@ def test_labels_become_reviews_that_train_and_are_in_no_rate(importing, studio, 
     assert [one.label for one in counted[1].review.regions] == ["Car", "Person"]
     assert counted[2].review.regions == ()
     assert all(one.review.is_imported and one.review.is_complete for one in counted.values())
+
+
+def test_an_import_names_the_retired_classes_that_its_boxes_have(importing, studio, tmp_path, capsys):
+    make_yolo(tmp_path, {"a": CAR + PERSON})
+    importing.studio.classes.retire(1, "Car")
+    found = look_through(tmp_path, DatasetFormat.YOLO)
+
+    classes = plan_import(importing.reviews, 1, found, ClassNaming({}))
+    _show_imported([], classes)
+
+    assert _count_imported([], classes)["labels_retired"] == ("Car",)
+    assert "retired: no version learns from its boxes" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_review_that_was_imported_is_not_judged_though_its_task_was_predicted(rooms):

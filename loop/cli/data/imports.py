@@ -17,6 +17,7 @@ from loop.label_studio.imports.tasks import LabelKind
 from loop.settings import Settings
 
 if TYPE_CHECKING:
+    from loop.imports.class_names import NamedClasses
     from loop.imports.foreign import BoxNote
     from loop.imports.outcome import ImportedImage
 
@@ -38,7 +39,8 @@ FindTasks = Annotated[
 ]
 ImportCounts = Annotated[
     dict[str, Any],
-    "`images`: counts by outcome; `boxes`: imported ones; `notes`: other boxes by reason; `labels_added`; `left_out`.",
+    "`images`: counts by outcome; `boxes`: imported ones; `notes`: other boxes by reason; `labels_added`; "
+    "`labels_retired`; `left_out`.",
 ]
 
 
@@ -76,17 +78,19 @@ def import_labels(  # noqa: PLR0913, PLR0917 (each is an option)
     work = label_tasks if finds else import_dataset
     outcomes = work(rooms.reviews, project, found, ImportPlan(use, classes, keep_sides), limits)
     images = list(show_count(outcomes, "images", found.images))
-    _show_imported(images, classes.added)
+    _show_imported(images, classes)
     tell(jobs.sync(project, jobs.run_in_turn))  # one that runs may have begun before the import
     use_next = (
         f"loop retrain --project {project}" if use is LabelKind.REVIEWS else "reviewed in Label Studio, they train"
     )
     out.print(f"next: loop status shows the tasks; {use_next}")
-    return _count_imported(images, classes.added)
+    return _count_imported(images, classes)
 
 
-def _show_imported(images: list[ImportedImage], added: tuple[str, ...]) -> None:
+def _show_imported(images: list[ImportedImage], classes: NamedClasses) -> None:
     """Print the number of images and boxes by what became of them, with some names."""
+    from loop.label_studio.classes import RETIRED
+
     rows = []
     for note, count in Counter(image.note for image in images).most_common():
         reasons = [f"{image.name} ({image.why})" for image in images if image.note is note and image.why]
@@ -95,18 +99,20 @@ def _show_imported(images: list[ImportedImage], added: tuple[str, ...]) -> None:
     rows.append(("boxes", "imported", str(sum(image.boxes for image in images)), ""))
     notes = _sum_notes(images)
     rows += [("boxes", note.value, str(count), "") for note, count in notes.most_common()]
-    rows += [("labels", "added to the label config", str(len(added)), ", ".join(added))] if added else []
+    for what, labels in (("added to the label config", classes.added), (RETIRED, classes.retired)):
+        rows += [("labels", what, str(len(labels)), ", ".join(labels))] if labels else []
     fields = (Field("of"), Field("what", folds=True), Field("number", is_number=True), Field("which", folds=True))
     show_table(out, fields, rows)
 
 
-def _count_imported(images: list[ImportedImage], added: tuple[str, ...]) -> dict[str, Any]:
+def _count_imported(images: list[ImportedImage], classes: NamedClasses) -> dict[str, Any]:
     notes = _sum_notes(images)
     return {
         "images": Counter(image.note.value for image in images),
         "boxes": sum(image.boxes for image in images),
         "notes": {note.value: count for note, count in notes.items()},
-        "labels_added": added,
+        "labels_added": classes.added,
+        "labels_retired": classes.retired,
         "left_out": [
             {"image": image.name, "what": image.note, "why": image.why} for image in images if image.is_left_out
         ],
