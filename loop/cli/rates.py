@@ -34,7 +34,7 @@ from loop.rates.assess import (
 )
 from loop.rates.compare_shadow import compare_shadows
 from loop.rates.measure_costs import measure_costs_by_version
-from loop.rates.rates import Grouping, Rates, advise
+from loop.rates.rates import Grouping, Rates
 from loop.rates.review_times import Seconds, Spread
 from loop.rates.review_work import WorkKind
 from loop.rates.verdict_costs import Cost, VersionCosts
@@ -153,7 +153,7 @@ def show_rates(out: Console, assessment: Assessment) -> None:
     if assessment.more_groups:
         out.print(f"and {assessment.more_groups} more with {assessment.more_verdicts} verdicts; --most 0 shows all")
     for group in assessment.groups:
-        for advice in advise(group.rates):
+        for advice in group.advice:
             out.print(f"{group.name}: {advice}")
         if doubles := group.doubles:
             right = f"the shown label was right for {doubles.shown_right}, theirs for {doubles.own_right}"
@@ -224,6 +224,7 @@ def seconds_json(parts: Mapping[str, Seconds]) -> dict[str, object]:
 def _group_json(group: RatesGroup) -> dict[str, object]:
     return {
         **plain_json(group.rates),
+        "advice": group.advice,
         "missed_all_tasks": estimate_json(group.audited),
         "missed_pooled": estimate_json(group.pooled),
         "seconds": None if group.seconds is None else seconds_json(group.seconds),

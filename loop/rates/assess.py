@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from loop.errors import LoopError
+from loop.rates.advice.advise import advise
 from loop.rates.annotators.agreement import AnnotatorFigures
 from loop.rates.annotators.compare import compare_by_annotator
 from loop.rates.audit import PredictedTask, pool_versions
@@ -48,7 +49,7 @@ class RatesRequest:
 @dataclass(frozen=True, slots=True)
 class RatesGroup:
     """
-    One group: its rates, and the missed rate over all tasks from the audit alone.
+    One group: its rates, the advice for it, and the missed rate over all tasks from the audit alone.
 
     Of versions only: *pooled* is the missed rate over all tasks that the version predicted, from both streams;
     *doubles* counts its boxes held back beside a surer box with another label. Of annotators only: *compared* has them
@@ -57,6 +58,7 @@ class RatesGroup:
 
     name: str
     rates: Rates
+    advice: tuple[str, ...]
     audited: Estimate | None
     pooled: Estimate | None
     seconds: Mapping[str, Seconds] | None  # None by label, because a task has many labels
@@ -96,10 +98,12 @@ def assess(rates: RatesRoom, project_id: int, request: RatesRequest) -> Assessme
         count_doubles(rates.store.read_doubles(project_id, request.since)) if request.by == Grouping.VERSION else {}
     )
     timed = group_seconds(list_timed_tasks(rates, project_id, judged, counted, field, request.since), request.by)
+    advice = advise_on_serving(rates, project_id, request.by, field=field, since=request.since)
     groups = [
         RatesGroup(
             name,
             rates_of_group,
+            advice=advice.get(name, ()),
             audited=estimate_missed(grouped[name]),
             pooled=both.get(name),
             seconds=timed.get(name) if timed else None,
@@ -126,7 +130,20 @@ def follow_rates(rates: RatesRoom, project_id: int, request: RatesRequest) -> Ra
     """Return the rates of a project by week and group; by week there are no groups. Raises as `assess` does."""
     field = _check_request(rates, project_id, request)
     counts = rates.store.count_by_day(project_id, request.by, field=field, since=request.since)
-    return arrange_by_week(counts, request.by, request.most)
+    by = None if request.by == Grouping.WEEK else request.by
+    advice = advise_on_serving(rates, project_id, by, field=field, since=request.since)
+    return arrange_by_week(counts, request.by, request.most, advice)
+
+
+def advise_on_serving(
+    rates: RatesRoom, project_id: int, by: Grouping | None, *, field: str = "", since: datetime | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Return the advice by group that follows from verdicts on the version that serves; *by* None: under NO_VALUE."""
+    registry = rates.reviews.registry
+    serving = registry.version_name(registry.versions.champion(project_id))
+    cohorts = rates.store.read_cohorts(project_id, field) if by == Grouping.COHORT else None
+    groups = rates.tasks.of_version(project_id, serving, by, cohorts=cohorts, since=since)
+    return {name: tuple(advise(tasks)) for name, tasks in groups.items()}
 
 
 def count_confusion(

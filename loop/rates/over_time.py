@@ -1,4 +1,4 @@
-"""The rates of verdicts by week: of a whole project, and of each group of a grouping, with the advice for it. Pure."""
+"""The rates of verdicts by week: of a whole project, and of each group of a grouping. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from loop.rates.rates import Grouping, Rates, advise
+from loop.rates.rates import NO_VALUE, Grouping, Rates
 from loop.registry.version_order import version_key
 from loop.reviews.verdicts import Decision
 
@@ -28,7 +28,7 @@ class DayCount:
 
 @dataclass(frozen=True, slots=True)
 class RateLine:
-    """One group: all its verdicts counted, the same by week, and the advice that follows from all of them."""
+    """One group: all its verdicts counted, the same by week, and the advice for it."""
 
     name: str
     rates: Rates
@@ -53,24 +53,30 @@ class RatesOverTime:
     more_verdicts: int
 
 
-def arrange_by_week(counts: Sequence[DayCount], by: Grouping, most: int) -> RatesOverTime:
-    """Arrange counts by week: of the whole, and of the *most* largest groups; 0: of all groups."""
+def arrange_by_week(
+    counts: Sequence[DayCount], by: Grouping, most: int, advice: Mapping[str, tuple[str, ...]]
+) -> RatesOverTime:
+    """
+    Arrange counts by week: of the whole, and of the *most* largest groups; 0: of all groups.
+
+    *advice* is by group; by week, that of the whole is under NO_VALUE.
+    """
     groups: dict[str, list[DayCount]] = {}
     for count in counts if by != Grouping.WEEK else ():
         groups.setdefault(count.group, []).append(count)
-    lines = sorted((_make_line(name, members) for name, members in groups.items()), key=_rank)
+    lines = sorted((_make_line(name, members, advice.get(name, ())) for name, members in groups.items()), key=_rank)
     shown, hidden = (lines[:most], lines[most:]) if most else (lines, [])
     return RatesOverTime(
         by=by,
         weeks=_list_weeks([count.day for count in counts]),
-        whole=_make_line("all", counts),
+        whole=_make_line("all", counts, advice.get(NO_VALUE, ()) if by == Grouping.WEEK else ()),
         lines=tuple(sorted(shown, key=lambda line: version_key(line.name)) if by == Grouping.VERSION else shown),
         more_groups=len(hidden),
         more_verdicts=sum(_count_verdicts(line.rates) for line in hidden),
     )
 
 
-def _make_line(name: str, counts: Iterable[DayCount]) -> RateLine:
+def _make_line(name: str, counts: Iterable[DayCount], advice: tuple[str, ...]) -> RateLine:
     weeks: dict[str, Counter[str]] = {}
     whole: Counter[str] = Counter()
     for count in counts:
@@ -78,8 +84,8 @@ def _make_line(name: str, counts: Iterable[DayCount]) -> RateLine:
         for counter in (of_week, whole):
             counter[count.decision.value] += count.verdicts
             counter["relabelled"] += count.verdicts * count.is_relabelled
-    rates = Rates(**whole)
-    return RateLine(name, rates, {week: Rates(**of_week) for week, of_week in sorted(weeks.items())}, (*advise(rates),))
+    by_week = {week: Rates(**of_week) for week, of_week in sorted(weeks.items())}
+    return RateLine(name, Rates(**whole), by_week, advice)
 
 
 def _rank(line: RateLine) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Rates of the verdicts, their uncertainty, and the advice that follows from them. Pure."""
+"""Rates of the verdicts, and their uncertainty. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from loop.rates.intervals import BoxCluster, Estimate, estimate, wilson
+from loop.rates.intervals import BoxCluster, Estimate, estimate
 from loop.reviews.verdicts import Decision
 
 AUDIT = "audit"  # the stream of a random share of all tasks
@@ -100,16 +100,6 @@ class Rates:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class RatePolicy:
-    """The share of each verdict above which advice is given."""
-
-    missed: float = 0.05
-    false_positive: float = 0.2
-    moved: float = 0.2
-    relabelled: float = 0.1
-
-
 def count(decisions: Iterable[Decision], *, relabelled: int = 0) -> Rates:
     """Count decisions into rates."""
     counts = Counter(decisions)
@@ -147,23 +137,3 @@ def tally(judged: Sequence[RatedVerdict]) -> Rates:
 def rate_groups(judged: Iterable[RatedVerdict], by: Grouping) -> dict[str, Rates]:
     """Count the verdicts of each group, in the order the groups first appear."""
     return {name: tally(verdicts) for name, verdicts in group_verdicts(judged, by).items()}
-
-
-def advise(rates: Rates, policy: RatePolicy | None = None) -> list[str]:
-    """Return advice for each rate whose interval lies wholly above its limit."""
-    policy = policy or RatePolicy()
-    moved = rates.corrected - rates.relabelled
-    checks = (
-        (rates.missed, rates.reviewed, policy.missed, "missed: annotate more images with what is missed"),
-        (
-            *(rates.false_positive, rates.predicted, policy.false_positive),
-            "false positives: raise the threshold, or review more images without the object",
-        ),
-        (moved, rates.predicted, policy.moved, "boxes moved: train longer or on larger images; agree on how to draw"),
-        (
-            *(rates.relabelled, rates.predicted, policy.relabelled),
-            "labels changed: classes are confused; annotate more of both, or define them better",
-        ),
-    )
-    intervals = ((wilson(successes, total), line, advice) for successes, total, line, advice in checks)
-    return [advice for interval, line, advice in intervals if interval and interval.low > line]

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from loop.label_studio.room import StudioRoom
 from loop.notices import Outbox
+from loop.rates.advice.task_counts import TaskCounts
 from loop.rates.known.shown_store import ShownAgain
 from loop.rates.shadow_store import ShadowStore
 from loop.rates.store import RateStore
@@ -29,6 +30,7 @@ class RatesRoom:
     outbox: Outbox
     reviews: ReviewsRoom
     store: RateStore
+    tasks: TaskCounts
     shadows: ShadowStore
     shown_again: ShownAgain
     cohort_field: str = ""
@@ -37,4 +39,9 @@ class RatesRoom:
 
 def open_rates(engine: Engine, ranking: Ranking) -> dict[str, Any]:
     """Return the stores of this room by the names of its fields."""
-    return {"store": RateStore(engine, ranking), "shadows": ShadowStore(engine), "shown_again": ShownAgain(engine)}
+    return {
+        "store": RateStore(engine, ranking),
+        "tasks": TaskCounts(engine),
+        "shadows": ShadowStore(engine),
+        "shown_again": ShownAgain(engine),
+    }

@@ -43,7 +43,7 @@ class RateStore:
         *field* of the tasks' data names their cohorts. *since* drops earlier reviews.
         """
         columns = [verdicts.c[name] for name in _COLUMNS]
-        query = sa.select(*columns).where(*_is_rated(project_id, since))
+        query = sa.select(*columns).where(*is_rated(project_id, since))
         cohorts, names = self.read_cohorts(project_id, field) if field else {}, self._classes.current_names(project_id)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(verdicts.c.id))
@@ -58,7 +58,7 @@ class RateStore:
         columns = verdicts.c
         relabelled = sa.func.sum(sa.case((columns.is_relabelled, 1), else_=0))
         query = sa.select(columns.decision, sa.func.count(), relabelled).group_by(columns.decision)
-        query = query.where(*_is_rated(project_id), columns.version == version)
+        query = query.where(*is_rated(project_id), columns.version == version)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
         counts = {Decision(decision).value: count for decision, count, _ in rows}
@@ -69,9 +69,9 @@ class RateStore:
     ) -> list[DayCount]:
         """Count verdicts by group, day and decision, without verdicts on shadows; by week the group is NO_VALUE."""
         names, decided = self._classes.current_names(project_id), (verdicts.c.decision, verdicts.c.is_relabelled)
-        group = _find_group(by, names).label("rated_group")
+        group = find_group(by, names).label("rated_group")
         reviewed_day = sa.func.date(verdicts.c.reviewed_at, type_=sa.Date).label("reviewed_day")
-        query = sa.select(group, reviewed_day, *decided, sa.func.count()).where(*_is_rated(project_id, since))
+        query = sa.select(group, reviewed_day, *decided, sa.func.count()).where(*is_rated(project_id, since))
         query = query.group_by("rated_group", "reviewed_day", *decided)
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
@@ -91,7 +91,7 @@ class RateStore:
         """Count boxes by predicted and reviewed label, without verdicts on shadows."""
         names = self._classes.current_names(project_id)
         pair = (_name(_PREDICTED, names).label("label_before"), _name(_REVIEWED, names).label("label_after"))
-        query = sa.select(*pair, sa.func.count()).where(*_is_rated(project_id, since))
+        query = sa.select(*pair, sa.func.count()).where(*is_rated(project_id, since))
         if version is not None:
             query = query.where(verdicts.c.version == version)
         with self._engine.connect() as connection:
@@ -102,7 +102,7 @@ class RateStore:
         columns = (predictions.c.id, predictions.c.version, predictions.c.regions, predictions.c.candidates)
         has_doubles = sa.cast(predictions.c.candidates, sa.Text).contains('"double_of"')
         query = sa.select(*columns, verdicts.c.reviewed).join(verdicts, verdicts.c.prediction_id == predictions.c.id)
-        query = query.where(*_is_rated(project_id, since), has_doubles)
+        query = query.where(*is_rated(project_id, since), has_doubles)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(verdicts.c.id)).all()
         by_prediction, synonyms = groupby(rows, key=lambda row: row.id), self._classes.synonyms(project_id)
@@ -126,7 +126,7 @@ class RateStore:
         counts = [sa.func.sum(sa.case((condition, 1), else_=0)).label(name) for name, condition in counted.items()]
         is_timed = (columns.lead_time > 0, columns.lead_time <= SecondsPolicy().longest)
         query = sa.select(columns.version, columns.lead_time, *counts)
-        query = query.where(*_is_rated(project_id, since), *is_timed)
+        query = query.where(*is_rated(project_id, since), *is_timed)
         query = query.group_by(columns.task_id, columns.version, columns.lead_time)
         works: dict[str, list[ReviewWork]] = {}
         with self._engine.connect() as connection:
@@ -206,7 +206,8 @@ def _is_shown(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
     return predictions.c.project_id == project_id, ~predictions.c.is_shadow, predictions.c.stream != KNOWN, ~is_gone()
 
 
-def _is_rated(project_id: int, since: datetime | None = None) -> list[sa.ColumnElement[bool]]:
+def is_rated(project_id: int, since: datetime | None = None) -> list[sa.ColumnElement[bool]]:
+    """The verdict is in the rates of a project: it is not on a shadow, nor on a task shown again."""
     conditions = [verdicts.c.project_id == project_id, ~verdicts.c.is_shadow, verdicts.c.stream != KNOWN]
     return conditions if since is None else [*conditions, verdicts.c.reviewed_at >= since]
 
@@ -216,7 +217,7 @@ def _name(label: sa.ColumnElement[str], names: Mapping[str, str]) -> sa.ColumnEl
     return sa.case(names, value=label, else_=label) if names else label
 
 
-def _find_group(by: Grouping, names: Mapping[str, str]) -> sa.ColumnElement[Any]:
+def find_group(by: Grouping, names: Mapping[str, str]) -> sa.ColumnElement[Any]:
     """The column of the groups; of cohorts that of the tasks."""
     columns = verdicts.c
     is_by_references = columns.predicted["source"].as_string().is_not(None)

@@ -13,29 +13,14 @@ from loop.errors import LoopError, UnknownProject
 from loop.rates.assess import RatesRequest, assess, follow_rates
 from loop.rates.over_time import MOST_WEEKS, DayCount, arrange_by_week
 from loop.rates.rates import Grouping, Rates
-from loop.reviews.judging import judge_tasks
 from loop.reviews.verdicts import Decision
 from loop.serving.store import AUDIT
 from loop.settings import Settings
 from loop.wiring import build
-from tests.builders import CONFIG, region, review, served
+from tests.builders import CONFIG
+from tests.rates.builders import reviewed
 
-IMAGE = "/data/upload/1/a.jpg"
-WEEK = 7 * 24 * 60  # minutes
 SUNDAY = 3 * 24 * 60  # at noon, twelve hours before the second week
-
-
-def reviewed(rooms, task, *left, label="Car", week=0, data=None, version="a@1", stream="queue", **fields):
-    """One task with one predicted box, reviewed some weeks after noon of the 1st of January 2026."""
-    rooms.serving.predictions.append(
-        [served(region(f"p{task}", label=label), task=task, stream=stream, version=version)]
-    )
-    left_regions = [region(f"p{task}", label=name) for name in left]
-    rooms.reviews.store.record(
-        review(*left_regions, task=task, annotation=task, minutes=week * WEEK + task, **fields),
-        {"image": IMAGE, **(data or {})},
-    )
-    judge_tasks(rooms.reviews, 1, [task])
 
 
 def test_every_week_from_the_first_verdict_to_the_last_is_there(rooms):
@@ -90,9 +75,10 @@ def test_of_many_groups_the_largest_are_shown_and_the_others_counted(rooms):
 
 
 def test_a_group_has_the_advice_that_its_rates_call_for(rooms):
+    serving = rooms.registry.version_name(None)
     for task in range(1, 31):
-        reviewed(rooms, task, label="Person")
-    reviewed(rooms, 31, "Car")
+        reviewed(rooms, task, label="Person", version=serving)
+    reviewed(rooms, 31, "Car", version=serving)
 
     lines = {line.name: line for line in follow_rates(rooms.rates, 1, RatesRequest(Grouping.LABEL)).lines}
 
@@ -126,7 +112,7 @@ def test_what_cannot_be_followed_is_named(rooms):
 def test_a_review_of_long_ago_does_not_make_thousands_of_weeks():
     counts = [DayCount("a", day, Decision.CONFIRMED, False, 1) for day in (date(1, 1, 1), date(2026, 1, 1))]
 
-    history = arrange_by_week(counts, Grouping.LABEL, 8)
+    history = arrange_by_week(counts, Grouping.LABEL, 8, {})
 
     assert len(history.weeks) == MOST_WEEKS
     assert history.weeks[-1] == "2026-W01"

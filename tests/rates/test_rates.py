@@ -6,7 +6,6 @@ from loop.rates.rates import (
     Grouping,
     RatedVerdict,
     Rates,
-    advise,
     choose_largest,
     count,
     estimate_missed,
@@ -86,22 +85,3 @@ def test_what_the_audit_says_is_told_from_the_audit_alone():
     assert missed.share == pytest.approx(1 / 11)
     assert missed.tasks == 10
     assert estimate_missed(verdicts[:50]) is None
-
-
-@pytest.mark.parametrize(
-    ("rates", "word"),
-    [
-        pytest.param(Rates(confirmed=80, missed=20), "missed", id="missed"),
-        pytest.param(Rates(confirmed=50, false_positive=50), "threshold", id="false-positives"),
-        pytest.param(Rates(confirmed=50, corrected=50), "moved", id="moved"),
-        pytest.param(Rates(confirmed=50, corrected=50, relabelled=50), "confused", id="relabelled"),
-    ],
-)
-def test_a_high_rate_calls_for_an_action(rates, word):
-    (advice,) = advise(rates)
-
-    assert word in advice
-
-
-def test_a_high_rate_of_little_calls_for_nothing_yet():
-    assert advise(Rates(confirmed=9, missed=1)) == []

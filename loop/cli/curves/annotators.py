@@ -20,5 +20,4 @@ def compared_cells(figures: AnnotatorFigures | None) -> tuple[str, str]:
 def compared_json(figures: AnnotatorFigures) -> dict[str, object]:
     """Return the figures of an annotator as plain JSON."""
     known = {"tasks": figures.known_tasks, "right": estimate_json(figures.right), **plain_json(figures.known)}
-    del known["advice"]  # it is for versions
     return {"known": known, "agreement": {"tasks": figures.shared_tasks, "share": estimate_json(figures.agreed)}}

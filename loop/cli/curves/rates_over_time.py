@@ -12,7 +12,7 @@ from loop.cli.options import out, print_json
 from loop.rates.confusion import ConfusedPair, Confusion
 from loop.rates.intervals import Estimate, wilson
 from loop.rates.over_time import RateLine, RatesOverTime
-from loop.rates.rates import Rates, advise
+from loop.rates.rates import Rates
 
 NOTHING, DELETED = "(nothing)", "(deleted)"
 SHOWN_PAIRS = 40
@@ -78,7 +78,8 @@ def _pair_row(pair: ConfusedPair) -> tuple[str, ...]:
 
 
 def _line_json(line: RateLine) -> dict[str, object]:
-    return {"total": plain_json(line.rates), "weeks": {week: plain_json(rates) for week, rates in line.weeks.items()}}
+    weeks = {week: plain_json(rates) for week, rates in line.weeks.items()}
+    return {"total": {**plain_json(line.rates), "advice": line.advice}, "weeks": weeks}
 
 
 def show_plain(out: Console, groups: Mapping[str, Rates]) -> None:
@@ -89,13 +90,13 @@ def show_plain(out: Console, groups: Mapping[str, Rates]) -> None:
 
 
 def plain_json(rates: Rates) -> dict[str, object]:
-    """Return the shares of one group with intervals and advice, as plain JSON."""
+    """Return the shares of one group with intervals, as plain JSON."""
     shares: dict[str, object] = {}
     for name, (successes, total) in rates.shares().items():
         interval = wilson(successes, total)
         bounds = [interval.low, interval.high] if interval else None
         shares[name] = {"count": successes, "of": total, "interval": bounds}
-    return {**shares, "advice": advise(rates)}
+    return shares
 
 
 def share_text(successes: int, total: int) -> str:

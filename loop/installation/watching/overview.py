@@ -15,8 +15,9 @@ from loop.installation.room import InstallationRoom
 from loop.installation.status import ProjectStatus, read_project
 from loop.installation.watching.jobs import JobsReport, list_jobs
 from loop.label_studio.projects import Project
+from loop.rates.assess import advise_on_serving
 from loop.rates.intervals import Interval, wilson
-from loop.rates.rates import advise
+from loop.rates.rates import NO_VALUE
 from loop.registry.store import Version
 from loop.training.store import Training
 
@@ -81,7 +82,7 @@ def read_overview(installation: InstallationRoom, project: Project) -> Overview:
         status=status,
         champion=_describe_champion(installation, champion) if champion else None,
         confirmed=wilson(rates.confirmed, rates.predicted),
-        advice=advise(rates),
+        advice=advise_on_serving(installation.rates, project.id, None).get(NO_VALUE, ()),
         now=WorkNow(status.standings, list_jobs(installation, project.id)),
         links=link_studio(installation.studio.client.url, project.id),
     )

@@ -203,10 +203,10 @@ def test_only_the_verdicts_on_one_version_are_in_the_table_if_it_is_chosen(opera
     assert "No verdict yet." not in get(operator, LEARNING, version="yolo_detector@1.0.0")
 
 
-def test_the_rates_are_shown_by_each_grouping_with_what_to_do(operator):
+def test_the_rates_are_shown_by_each_grouping_with_what_to_do(operator, rooms):
+    rooms.registry.versions.promote(PROJECT, "yolo_detector@1.0.0", "the verdicts are on it")
     for by in Grouping:
         text = get(operator, RATES, by=by.value, rate="missed", field="image")
-
         assert "Missed by week" in text
         assert ("false positives: raise the threshold" in text) is (by is not Grouping.COHORT)  # each has one image
     assert "Cohorts need a field of the task data" in get(operator, RATES, by="cohort")

@@ -13,7 +13,7 @@ from tests.swap import swap
 def test_a_project_without_a_version_has_an_overview(rooms):
     overview = read_overview(rooms.installation, rooms.studio.projects.get(1))
 
-    assert (overview.champion, overview.confirmed, overview.advice) == (None, None, [])
+    assert (overview.champion, overview.confirmed, overview.advice) == (None, None, ())
     assert "no version serves" in overview.status.standings[0].reason
 
 
