@@ -14,6 +14,7 @@ from loop.datasets.yolo_format import read_data_file, read_lines
 from loop.gate.average_precision import add_metrics
 from loop.gate.evaluation import IOUS, Evaluation, Metrics, PredictedBoxes, TrueBoxes
 from loop.gate.true_positives import mark_hits
+from loop.label_studio.label_config_xml import fold
 from loop.regions import Box, find_doubles
 from loop.vision.image_files import read_prepared
 
@@ -52,8 +53,8 @@ def evaluate(detector: Detector, data: Path, label_map: LabelMap | None = None) 
 
 def _map_classes(class_names: Sequence[str], ids: Mapping[str, int], meant: Mapping[str, str]) -> NDArray[np.int32]:
     """The dataset's id of each of the detector's classes; -1 for a class that the dataset lacks."""
-    folded = {name.casefold(): class_id for name, class_id in ids.items()}
-    others = [ids.get(meant.get(name, name), folded.get(name.casefold(), -1)) for name in class_names]
+    folded = {fold(name): class_id for name, class_id in ids.items()}
+    others = [ids.get(meant.get(name, name), folded.get(fold(name), -1)) for name in class_names]
     return np.array([ids.get(name, other) for name, other in zip(class_names, others, strict=True)], np.int32)
 
 

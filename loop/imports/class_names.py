@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from loop.errors import PayloadError
 from loop.label_studio.classes import join_names, name_today
 from loop.label_studio.label_config import LabelConfig
+from loop.label_studio.label_config_xml import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +83,4 @@ def name_classes(used: Sequence[str], config: LabelConfig, naming: ClassNaming) 
 def _is_twin(name: str, label: str, used: Sequence[str], config: LabelConfig) -> bool:
     """Whether a class has the name of a label in another case only, and another class of the dataset has it exactly."""
     is_stated = any(name in known.predicted_values for known in config.labels)
-    return name != label and label in used and name.casefold() == label.casefold() and not is_stated
+    return name != label and label in used and fold(name) == fold(label) and not is_stated

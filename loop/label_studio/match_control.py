@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from xml.etree.ElementTree import Element
 
 from loop.label_studio.label_config import parse
-from loop.label_studio.label_config_xml import root_of, tags
+from loop.label_studio.label_config_xml import fold, root_of, tags
 
 Json = dict[str, Any]
 KEYS = "categories"  # key of a region's meta: views find tasks by it, and later runs find earlier matches
@@ -142,7 +142,7 @@ def _read_choices(parent: Element) -> tuple[Choice, ...]:
             for choice in _read_choices(child):
                 choices.setdefault(choice.value, choice)
         elif value := attributes.get("alias") or attributes.get("value"):
-            names = frozenset(attributes[key].strip().casefold() for key in ("alias", "value") if attributes.get(key))
+            names = frozenset(fold(attributes[key].strip()) for key in ("alias", "value") if attributes.get(key))
             choices.setdefault(value, Choice(value, names, _read_choices(child)))
     return tuple(choices.values())
 
@@ -150,7 +150,7 @@ def _read_choices(parent: Element) -> tuple[Choice, ...]:
 def _find_choice(choices: Sequence[Choice], category: Category) -> Choice | None:
     for name in (category.title, category.id, *category.labels):
         for choice in choices:
-            if name.strip().casefold() in choice.names:
+            if fold(name.strip()) in choice.names:
                 return choice
     return None
 

@@ -8,9 +8,10 @@ that must both hold, in the middle of what each says.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from loop.label_studio.classes import name_today
 from loop.label_studio.label_config import LabelConfig
 from loop.regions import LabelSource, Region
 from loop.serving.predict import Suggestion, hold_doubles_back, region_id
@@ -28,9 +29,10 @@ class LabelVote:
     voters: tuple[tuple[str, float], ...] = ()
 
 
-def list_names(config: LabelConfig, labels: Sequence[str]) -> set[str]:
-    """Return labels with the former names that reviews may have for them."""
-    return {name for name, names in config.synonyms.items() if set(labels).intersection(names)}.union(labels)
+def list_names(config: LabelConfig, labels: Sequence[str], recorded: Iterable[str]) -> set[str]:
+    """Return labels with those of the *recorded* ones that mean them today, such as former names of their classes."""
+    today = name_today(config, {*labels, *recorded})
+    return {name for name, label in today.items() if label in labels}
 
 
 def list_voted(suggestion: Suggestion) -> list[Region]:

@@ -19,7 +19,7 @@ from loop.label_studio.projects import Project
 from loop.references.plan import EmbedderSource, find_source
 from loop.regions import Region
 from loop.serving.predict import Suggestion
-from loop.serving.reference_labels import LabelVote, list_names, list_voted
+from loop.serving.reference_labels import LabelVote, list_voted
 from loop.taxonomy.box_vectors import BoxVectors
 from loop.taxonomy.recorded_matches import MatchesByTask, find_region_matches, find_suggestion_matches
 from loop.taxonomy.result import TaskMatches
@@ -94,8 +94,9 @@ class MatchNow:
     def _has_references(
         self, project_id: int, source: EmbedderSource, config: LabelConfig, labels: Sequence[str]
     ) -> bool:
-        counts = self._taxonomies.counts.of_labels(project_id, source.space, list_names(config, labels))
-        return bool(counts)
+        from loop.taxonomy.labelling.voting import count_references
+
+        return bool(count_references(self._taxonomies, project_id, source.space, config, labels))
 
     def _compute(self, work: Callable[[], dict[int, R]], deadline: float) -> dict[int, R]:
         """Return the results of work in the background, by task; nothing if it is busy, or takes longer."""

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from loop.errors import TaxonomyError
 from loop.label_studio.classes import Synonyms, spread_over_names
+from loop.label_studio.label_config_xml import fold
 from loop.printable import shorten
 from loop.storage.storable import LONGEST_NAME
 
@@ -147,8 +148,8 @@ def collect_enrichment(taxonomy: Taxonomy, node_id: str) -> dict[str, str]:
 
 def _find_unique(names: Mapping[str, str]) -> set[str]:
     """Return the ids of nodes whose name is unique, ignoring case."""
-    counts = Counter(name.casefold() for name in names.values())
-    return {node_id for node_id, name in names.items() if counts[name.casefold()] == 1}
+    counts = Counter(map(fold, names.values()))
+    return {node_id for node_id, name in names.items() if counts[fold(name)] == 1}
 
 
 def raise_all(errors: Sequence[TaxonomyError]) -> None:

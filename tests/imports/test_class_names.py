@@ -1,3 +1,5 @@
+import unicodedata
+
 import pytest
 
 from loop.errors import PayloadError
@@ -74,6 +76,15 @@ def test_a_class_that_differs_from_two_labels_only_in_case_is_neither():
     assert name_classes(["CAR", "Car"], twins, ClassNaming({})).label_of == {"CAR": "CAR", "Car": "Car"}
     with pytest.raises(PayloadError, match=r"--map CLASS=LABEL.*found car"):
         name_classes(["car"], twins, ClassNaming({}))
+
+
+def test_classes_that_differ_only_in_how_an_accent_is_written_are_not_one_label():
+    composed, decomposed = (unicodedata.normalize(form, "Caf\u00e9") for form in ("NFC", "NFD"))
+    config = parse(CONFIG.replace("Person", composed))
+
+    assert name_classes([decomposed], config, ClassNaming({})).label_of == {decomposed: composed}
+    with pytest.raises(PayloadError, match=f"found {decomposed}"):
+        name_classes([composed, decomposed], config, ClassNaming({}))
 
 
 def test_classes_that_differ_only_in_case_are_not_one_label():

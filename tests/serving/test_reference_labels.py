@@ -101,11 +101,12 @@ def test_its_id_and_its_text_tell_where_the_label_is_from():
     assert labelled.notes() == {region.id: "label by references 0.90; detected as dog 0.40"}
 
 
-def test_references_are_known_by_the_former_names_of_a_class_too():
+def test_references_are_known_by_all_recorded_labels_that_mean_a_label_today():
     config = parse(CONFIG).with_synonyms({"Human": ("Person", "Human"), "Person": ("Person", "Human")})
+    recorded = ("Human", "car", "Dog")
 
-    assert list_names(config, ["Person"]) == {"Person", "Human"}
-    assert list_names(config, ["Car"]) == {"Car"}
+    assert list_names(config, ["Person"], recorded) == {"Person", "Human"}
+    assert list_names(config, ["Car"], recorded) == {"Car", "car"}
 
 
 def test_a_class_that_was_renamed_since_keeps_its_boxes_by_its_name_of_today():

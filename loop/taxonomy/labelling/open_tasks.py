@@ -23,7 +23,6 @@ from loop.serving.predict import Suggestion
 from loop.serving.reference_labels import (
     LabelVote,
     give_labels,
-    list_names,
     list_voted,
     take_back,
 )
@@ -31,7 +30,7 @@ from loop.serving.store import LoggedPrediction
 from loop.storage.queries import chunked
 from loop.taxonomy.label_pass_store import LabelPass
 from loop.taxonomy.labelling.change import change_prediction
-from loop.taxonomy.labelling.voting import LabelVoting, open_voting
+from loop.taxonomy.labelling.voting import LabelVoting, count_references, open_voting
 from loop.taxonomy.recorded_matches import find_region_matches
 from loop.taxonomy.result import TaskMatches
 from loop.taxonomy.room import TaxonomyRoom
@@ -111,7 +110,7 @@ def _prepare(taxonomies: TaxonomyRoom, project: Project) -> _Round | None:
     config = project.config()
     fit = fit_classes(config, champion.facts.classes)
     labels = fit.labels
-    counts = taxonomies.counts.of_labels(project.id, source.space, list_names(config, labels)) if labels else {}
+    counts = count_references(taxonomies, project.id, source.space, config, labels)
     last = taxonomies.passes.last(project.id)
     if not counts and (last is None or not last.state.startswith(_name(champion, source.space))):
         return None

@@ -9,7 +9,7 @@ from typing import Protocol
 from loop.label_studio.classes import name_today
 from loop.label_studio.label_config import LabelConfig
 from loop.references.entries import CollectionKind, Neighbour
-from loop.serving.reference_labels import LabelVote
+from loop.serving.reference_labels import LabelVote, list_names
 from loop.taxonomy.match import NEAREST, stack_neighbours
 from loop.taxonomy.room import TaxonomyRoom
 from loop.taxonomy.taxonomy import Node, Taxonomy
@@ -63,6 +63,16 @@ class LabelVoting:
             return Neighbour(replace(neighbour.entry, label=labels[neighbour.entry.label]), neighbour.similarity)
 
         return [[rename(neighbour) for neighbour in nearest] for nearest in hits]
+
+
+def count_references(
+    taxonomies: TaxonomyRoom, project_id: int, space: Space, config: LabelConfig, labels: Sequence[str]
+) -> dict[str, int]:
+    """Count the references that vote for labels, by the labels that they have in the records."""
+    if not labels:
+        return {}
+    names = list_names(config, labels, taxonomies.studio.classes.book(project_id).labels(()).ids)
+    return taxonomies.counts.of_labels(project_id, space, names)
 
 
 def open_voting(
