@@ -19,6 +19,7 @@ from loop.vision.image_files import ImageFile, prepare_file
 NAMED = 3  # files that a message names
 
 Parts = tuple[str, ...]
+Place = tuple[Parts, str]  # the path of an address, and its query
 
 
 class LocalImages:
@@ -31,7 +32,7 @@ class LocalImages:
 
     def __init__(self, root: Path, prepared: Path, most_pixels: int) -> None:
         self._root, self._prepared, self._most_pixels = str(root.resolve()).rstrip("/"), prepared, most_pixels
-        self._tasks: dict[str, list[tuple[int, str]]] = defaultdict(list)  # by file: tasks and addresses
+        self._tasks: dict[str, list[tuple[int, Place]]] = defaultdict(list)  # by file: tasks and addresses
         self._files = Once(self._list_files)
         self._uploads = Once(self._list_uploads)
 
@@ -53,8 +54,7 @@ class LocalImages:
             path = self._inline_path(address)
         else:
             path, parts = self._find_file(address)
-            text, query = "/".join(parts), find_query(address)
-            self._tasks[str(path)].append((item.task_id, text if text.endswith(query) else f"{text}?{query}"))
+            self._tasks[str(path)].append((item.task_id, _read_place(parts, find_query(address))))
         return prepare_file(path, address, self._most_pixels, self._prepared)
 
     def find_contradictions(self) -> dict[int, str]:
@@ -65,10 +65,12 @@ class LocalImages:
         """
         contradicted: dict[int, str] = {}
         for path, tasks in self._tasks.items():
-            longest = max((text for _, text in tasks), key=lambda text: (len(text), text))
-            others = {text for _, text in tasks if not f"/{longest}".endswith(f"/{text}")}
+            places = {place for _, place in tasks}
+            longest, query = max(places, key=lambda place: (len(place[0]), place))
+            others = [place for place in places if place[1] != query or longest[-len(place[0]) :] != place[0]]
             if others:
-                reason = f"{path} may be the image of {longest} or of {min(others)}: put each into a folder of its name"
+                either = f"{_write_place((longest, query))} or of {_write_place(min(others))}"
+                reason = f"{path} may be the image of {either}: put each into a folder of its name"
                 contradicted |= {task_id: reason for task_id, _ in tasks}
         return contradicted
 
@@ -127,6 +129,16 @@ class LocalImages:
         folder, name = path.rsplit("/", 1)
         real = os.path.realpath(path) if os.path.islink(path) else f"{_resolve(folder)}/{name}"  # noqa: PTH114
         return real.startswith(f"{self._root}/")
+
+
+def _read_place(parts: Parts, query: str) -> Place:
+    """Return a path and the query behind it; a file may have the query in its name."""
+    return tuple(map(_compose, parts)), "" if "/".join(parts).endswith(f"?{query}") else query
+
+
+def _write_place(place: Place) -> str:
+    path = "/".join(place[0])
+    return f"{path}?{place[1]}" if place[1] else path
 
 
 def _compose(text: str) -> str:

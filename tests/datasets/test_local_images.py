@@ -146,13 +146,18 @@ def test_a_file_that_two_hosts_may_have_is_the_image_of_neither_unless_it_lies_i
     assert again.report["left_out"] == {}
 
 
-def test_a_file_of_two_addresses_that_differ_in_their_query_is_the_image_of_neither(folder):
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("?t=1", "?t=2"), ("", "?g"), ("", "?a/cam/snap.jpg"), ("?cam/snap.jpg", "?other/cam/snap.jpg")],
+    ids=["two", "one", "one-that-ends-like-the-path", "two-that-end-like-the-path"],
+)
+def test_a_file_of_two_addresses_that_differ_in_their_query_is_the_image_of_neither(folder, one, other):
     put(folder, "snap.jpg", "b.jpg", "c.jpg")
 
-    snapshot = converted(folder, "http://cam/snap.jpg?t=1", "http://cam/snap.jpg?t=2", "s3://x/b.jpg", "s3://x/c.jpg")
+    snapshot = converted(folder, f"http://cam/snap.jpg{one}", f"http://cam/snap.jpg{other}", "s3://x/b.jpg", "c.jpg")
 
     assert snapshot.report["left_out"] == {"the image cannot be read": [1, 2]}
-    assert "cam/snap.jpg?t=2 or of cam/snap.jpg?t=1" in snapshot.report["causes"]["1"]
+    assert f"cam/snap.jpg{other} or of cam/snap.jpg{one}: put" in snapshot.report["causes"]["1"]
 
 
 def test_local_files_are_told_apart_by_the_path_in_their_query_alone(folder):
@@ -164,10 +169,12 @@ def test_local_files_are_told_apart_by_the_path_in_their_query_alone(folder):
     assert snapshot.report["left_out"] == {}
 
 
-def test_two_tasks_may_show_one_image_by_addresses_that_agree(folder):
-    put(folder, "x/a.jpg", "b.jpg", "c.jpg")
+@pytest.mark.parametrize("name", ["a", "\u00e9", "e\u0301"], ids=["plain", "composed", "decomposed"])
+def test_two_tasks_may_show_one_image_by_addresses_that_agree(folder, name):
+    put(folder, f"x/{name}.jpg", "b.jpg", "c.jpg")
+    composed = unicodedata.normalize("NFC", name)
 
-    snapshot = converted(folder, "/data/local-files/?d=x/a.jpg", "images\\x\\a.jpg", "b.jpg", "c.jpg")
+    snapshot = converted(folder, f"/data/local-files/?d=x/{composed}.jpg", f"images\\x\\{name}.jpg", "b.jpg", "c.jpg")
 
     assert snapshot.report["left_out"] == {}
 
