@@ -16,6 +16,7 @@ from loop.regions import Box
 SLACK = 0.01  # relative: a declared size of the same shape belongs to the image, larger or smaller than it was
 HELD_OUT = re.compile(r"(val|valid|validation|test|held[_-]?out)(\d{4})?", re.IGNORECASE)  # a folder such as val2017
 TRAIN = re.compile(r"train(\d{4})?", re.IGNORECASE)
+FIRST_PIXEL = Box(0, 0, 1, 1)
 SMALLEST = 1e-6  # fractions of the image: a box with a shorter side has no extent in YOLO's six digits
 
 
@@ -88,9 +89,9 @@ def place(image: ForeignImage, size: ShownSize) -> tuple[tuple[ForeignBox, ...],
     frame = image.frame or (float(size.width), float(size.height))
     is_turned = frame != (1.0, 1.0) and _is_turned(frame, size)
     notes, boxes = Counter(image.notes), list[ForeignBox]()
+    if frame != (1.0, 1.0) and (wrong := _find_fractions(image.boxes)):
+        raise PayloadError("box", "pixels of the image", f"fractions of it: {wrong.label}, {wrong.box}")
     for foreign in image.boxes:
-        if frame != (1.0, 1.0) and _is_in_fractions(foreign.box):
-            raise PayloadError("box", "pixels of the image", f"fractions of it: {foreign.label}, {foreign.box}")
         whole = _scale(foreign.box, frame)
         if is_turned:
             whole = turn(whole, size.orientation)
@@ -140,9 +141,19 @@ def _scale(box: Box, frame: tuple[float, float]) -> Box:
     return Box(box.x0 / width, box.y0 / height, box.x1 / width, box.y1 / height)
 
 
-def _is_in_fractions(box: Box) -> bool:
-    """Whether a box that should be in pixels lies within the first of them, as fractions of the image do."""
-    return min(box.x0, box.y0) >= 0 and max(box.x1, box.y1) <= 1 and box.area > 0
+def _find_fractions(boxes: Sequence[ForeignBox]) -> ForeignBox | None:
+    """
+    Return a box that should be in pixels and lies within the first of them, as fractions of the image do.
+
+    A box that is the whole first pixel is one where another box lies beyond it, else it is the whole image.
+    """
+    are_pixels = any(max(foreign.box.x1, foreign.box.y1) > 1 for foreign in boxes)
+    for foreign in boxes:
+        box = foreign.box
+        is_within = min(box.x0, box.y0) >= 0 and max(box.x1, box.y1) <= 1 and box.area > 0
+        if is_within and not (are_pixels and box == FIRST_PIXEL):
+            return foreign
+    return None
 
 
 def _is_turned(frame: tuple[float, float], size: ShownSize) -> bool:

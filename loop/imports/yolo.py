@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ import yaml
 from loop.errors import PayloadError
 from loop.imports.foreign import BoxNote, ForeignBox, ForeignDataset, ForeignImage, enclose, read_number
 from loop.imports.image_folder import ImageFolder
+from loop.label_studio.classes import join_names
 from loop.regions import Box
 from loop.storage.text_file import read_text
 from loop.yaml_text import load
@@ -32,9 +34,9 @@ def read_yolo(root: Path) -> ForeignDataset:
     """
     Read a folder of images with label files.
 
-    The label file of `…/images/…/a.jpg` is `…/labels/…/a.txt`, else `a.txt` beside the image. Paths in a `data.yaml`
-    are not followed. An image without a label file is not labelled; one with an empty file shows nothing. Raises
-    PayloadError.
+    The label file of `…/images/…/a.jpg` is `…/labels/…/a.txt`, else `a.txt` beside the image; images that share one,
+    as `a.jpg` and `a.png` do, are unread. Paths in a `data.yaml` are not followed. An image without a label file is not
+    labelled; one with an empty file shows nothing. Raises PayloadError.
     """
     folder = ImageFolder(root)
     names, boxes_first = _read_names(folder)
@@ -44,13 +46,18 @@ def read_yolo(root: Path) -> ForeignDataset:
     if not label_files:
         raise PayloadError(str(root), "label files, such as labels/train/a.txt for images/train/a.jpg", "none")
 
+    label_file_of = {image: _find_label_file(image, label_files) for image in folder.images}
+    images_of: dict[str, list[str]] = {}
+    for image, label_file in label_file_of.items():
+        images_of.setdefault(label_file or image, []).append(image)
+
     def read() -> Iterator[ForeignImage]:
-        left = set(label_files)
-        for image in folder.images:
-            label_file = _find_label_file(image, label_files)
-            left.discard(label_file or "")
-            yield _read_image(folder, image, label_file, names, boxes_first=boxes_first)
-        for label_file in sorted(left):
+        for image, label_file in label_file_of.items():
+            labelled = _read_image(folder, image, label_file, names, boxes_first=boxes_first)
+            images = images_of[label_file or image]
+            shared = (f"{label_file} may be of any of {join_names(images)}",) if len(images) > 1 else ()
+            yield replace(labelled, unread=(*shared, *labelled.unread))
+        for label_file in sorted(label_files - images_of.keys()):
             labelled = _read_image(folder, label_file, label_file, names, boxes_first=boxes_first)
             yield ForeignImage(
                 labelled.name,

@@ -54,6 +54,14 @@ def test_fractions_where_pixels_are_expected_are_refused(frame):
         place(image((16, 12, 48, 24), (0.25, 0.25, 0.75, 0.5), frame=frame), ShownSize(64, 48))
 
 
+def test_a_box_of_one_pixel_in_the_corner_is_one_where_another_lies_beyond_it():
+    boxes, _ = place(image((16, 12, 48, 24), (0, 0, 1, 1), frame=(64.0, 48.0)), ShownSize(64, 48))
+
+    assert sides(boxes[1].box) == (0, 0, 0.015625, 0.020833)
+    with pytest.raises(PayloadError, match="found fractions"):  # it may be the whole image
+        place(image((0, 0, 1, 1), frame=(64.0, 48.0)), ShownSize(64, 48))
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_box_turns_with_its_image(tmp_path, orientation):
     stored = np.zeros((40, 60, 3), np.uint8)

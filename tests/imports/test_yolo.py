@@ -217,6 +217,14 @@ def test_a_list_may_be_longer_than_another(tmp_path):
     assert [box.label for image in read_yolo(tmp_path).read() for box in image.boxes] == ["Person"]
 
 
+def test_images_that_share_a_label_file_are_unread(tmp_path):
+    make_yolo(tmp_path, {"a": CAR})
+    write(tmp_path / "images/train/a.png", photo("other"))
+    shared = ("labels/train/a.txt may be of any of images/train/a.jpg, images/train/a.png",)
+
+    assert [image.unread for image in read_yolo(tmp_path).read()] == [shared, shared]
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     write(tmp_path / "data.yaml", "names: [Car]\n")
 
