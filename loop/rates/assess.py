@@ -58,12 +58,12 @@ class RatesGroup:
 
     name: str
     rates: Rates
-    advice: tuple[str, ...]
     audited: Estimate | None
     pooled: Estimate | None
     seconds: Mapping[str, Seconds] | None  # None by label, because a task has many labels
     doubles: DoubleCounts | None = None
     compared: AnnotatorFigures | None = None
+    advice: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
