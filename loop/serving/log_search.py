@@ -72,13 +72,18 @@ class LogSearch:
             scores = {row.task_id: row.score for row in rows if row.task_id in among}
         return sorted(scores, key=lambda task_id: (scores[task_id], task_id))
 
-    def read_open(self, project_id: int, version: str) -> dict[int, float]:
-        """Return the tasks that a version predicted and nobody has annotated or skipped, with their newest scores."""
+    def read_open(self, project_id: int, version: str, *, but_skipped: bool = False) -> dict[int, float]:
+        """
+        Return the tasks that a version predicted and nobody has annotated, with their newest scores.
+
+        Label Studio serves a task that somebody skipped to others; *but_skipped* leaves those out.
+        """
         columns = predictions.c
         of_version = (columns.project_id == project_id, columns.version == version, sa.not_(columns.is_shadow))
         of_task = (reviews.c.project_id == columns.project_id, reviews.c.task_id == columns.task_id)
         annotation = (reviews.c.project_id, reviews.c.annotation_id, reviews.c.created_at)
-        is_annotated = sa.exists().where(*of_task, ~is_deleted("annotation", *annotation))
+        counts = sa.true() if but_skipped else ~reviews.c.is_skipped
+        is_annotated = sa.exists().where(*of_task, ~is_deleted("annotation", *annotation), counts)
         query = sa.select(columns.task_id, columns.score).where(*of_version, has_boxes(), ~is_gone(), ~is_annotated)
         with self._engine.connect() as connection:
             return {row.task_id: row.score for row in connection.execute(query.order_by(columns.id))}

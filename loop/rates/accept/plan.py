@@ -62,7 +62,8 @@ def plan_acceptance(rates: RatesRoom, project_id: int, error: float) -> AcceptPl
     version, predictions = champion.name, rates.reviews.predictions
     taken = {task.task_id: task for task in rates.reviews.accepted.read(project_id)}
     away = taken.keys() | rates.reviews.accepted.find_in_datasets(project_id)  # the audit has no image that was learnt
-    newest = predictions.newest(project_id, predictions.read_open(project_id, version).keys() - away)
+    untouched = predictions.read_open(project_id, version, but_skipped=True).keys() - away
+    newest = predictions.newest(project_id, untouched)
     logged = {task_id: entry for task_id, entry in newest.items() if entry.version == version}
     open_audits = sum(entry.stream == AUDIT for entry in logged.values())
     rest = {task_id: entry for task_id, entry in logged.items() if entry.stream != AUDIT}

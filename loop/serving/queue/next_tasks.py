@@ -48,16 +48,18 @@ def list_queue(
 
     Label Studio first serves the group of which an *annotator* has reviewed the fewest tasks, and in it the task with
     the lowest score; without an annotator, the reviews of all count. Of several annotators each may get one of the next
-    tasks, so that two do not review the same. Tasks that the champion has not predicted come later. Raises
-    UnknownProject.
+    tasks, so that two do not review the same, and none gets back a task that they skipped. Tasks that the champion has
+    not predicted come later. Raises UnknownProject.
     """
     serving.studio.projects.get(project_id)
     version = serving.registry.version_name(serving.registry.versions.champion(project_id))
     groups = serving.groups.all(project_id) if serving.policy.is_spread else {}
-    reviewed = Counter(groups.get(task_id, NO_GROUP) for task_id in serving.groups.find_reviewed(project_id, annotator))
+    done = serving.groups.find_reviewed(project_id, annotator)
+    reviewed = Counter(groups.get(task_id, NO_GROUP) for task_id in done)
     queue = [
         (reviewed[groups.get(task_id, NO_GROUP)] if groups else 0, score, task_id)
         for task_id, score in serving.predictions.read_open(project_id, version).items()
+        if annotator is None or task_id not in done
     ]
     queue.sort()
     part = queue[offset : offset + most]

@@ -4,7 +4,7 @@ import pytest
 
 from loop.rates.accept import run
 from loop.rates.accept.plan import plan_acceptance
-from tests.builders import ls_region
+from tests.builders import ls_region, review
 from tests.rates.accept.builders import (
     ALL,
     AUDITED,
@@ -27,6 +27,12 @@ def test_a_dry_run_changes_nothing_and_tells_what_bears_it_out(loop, studio):
     assert plan.token == plan_acceptance(loop.rates, 1, ERROR).token
     assert not annotations(studio)
     assert not loop.reviews.accepted.read(1)
+
+
+def test_a_task_that_somebody_skipped_is_left_to_others(loop):
+    loop.reviews.store.record(review(annotation=900, task=1, is_skipped=True), {})
+
+    assert [task.task_id for task in plan_acceptance(loop.rates, 1, ERROR).tasks] == ALL[1:]
 
 
 def test_accepted_predictions_become_annotations_of_a_user_of_their_own(loop, studio):

@@ -55,13 +55,22 @@ def test_tasks_with_an_annotation_or_gone_are_not_in_the_queue_and_a_deleted_ann
     for task in (1, 2, 3, 4):
         predict(task, task / 10)
     rooms.reviews.store.record(review(annotation=1, task=1), {})
-    rooms.reviews.store.record(review(annotation=2, task=2, is_skipped=True), {})
+    rooms.reviews.store.record(review(annotation=2, task=2), {})
     rooms.reviews.store.record(review(annotation=3, task=3), {})
     rooms.reviews.store.delete(1, "annotation", {3: NOON})
     with rooms.engine.begin() as connection:
         connection.execute(deletions.insert().values(project_id=1, kind="task", object_id=4, received_at=NOON))
 
     assert places(rooms) == [3]
+
+
+def test_a_task_that_was_skipped_is_open_for_others(rooms, predict):
+    for task in (1, 2):
+        predict(task, task / 10)
+    rooms.reviews.store.record(review(annotation=1, task=1, is_skipped=True, annotator=7), {})
+
+    assert places(rooms) == places(rooms, annotator=8) == [1, 2]
+    assert places(rooms, annotator=7) == [2]
 
 
 def test_the_group_with_the_fewest_reviewed_tasks_comes_first_for_each_annotator(rooms, predict):
