@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.vision.weights_kind import EXPECTED, is_prompted
 
 BASE, TRAIN, PROMPTS = "LOOP_BASE_WEIGHTS", "LOOP_TRAIN_WEIGHTS", "LOOP_PROMPTS"
+PLACE = "https://github.com"  # from where ultralytics downloads
+ANSWER_SECONDS = 8
+
+log = logging.getLogger(__name__)
 
 
 class StartWeights:
@@ -108,11 +113,20 @@ def _is_published(name: str) -> bool:
 
 
 def _download(target: Path) -> Path:
-    """Download a file that ultralytics publishes."""
+    """Download a file that ultralytics publishes. Raises UpstreamError, soon if its place does not answer."""
     prepare_ultralytics()
+    import httpx
     from ultralytics.utils.downloads import attempt_download_asset
 
+    log.info("downloading %s from %s", target.name, PLACE)
     advice = f"put that file at {target}, or try again with a connection to the network"
+    try:
+        httpx.head(PLACE, timeout=ANSWER_SECONDS)  # ultralytics waits half a minute for a connection
+    except httpx.TimeoutException as error:
+        reason = f"{PLACE} did not answer within {ANSWER_SECONDS} s"
+        raise UpstreamError(f"could not download {target.name}: {reason}; {advice}") from error
+    except httpx.HTTPError as error:  # ultralytics says why, or has another way
+        log.debug("%s: %s", PLACE, error)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch, target.name)
         try:
