@@ -88,7 +88,7 @@ def assess(rates: RatesRoom, project_id: int, request: RatesRequest) -> Assessme
     rates_by_group = {name: tally(verdicts) for name, verdicts in grouped.items()}
     is_cut = request.by == Grouping.COHORT or len(rates_by_group) > request.most > 0
     shown = _sort_groups(choose_largest(rates_by_group, request.most), request.by) if is_cut else rates_by_group
-    counted = rates.reviews.store.find_counted(project_id)
+    counted = rates.find_counted(project_id)
     both = (
         _pool_by_version(rates, project_id, judged, counted)
         if request.by == Grouping.VERSION and request.since is None
@@ -122,7 +122,7 @@ def measure_seconds_by_version(
     """The annotators' seconds by version, with boxes shown and without; NO_VALUE names tasks never predicted."""
     rates.studio.projects.get(project_id)
     judged = rates.store.read_verdicts(project_id, since=since)
-    counted = rates.reviews.store.find_counted(project_id)
+    counted = rates.find_counted(project_id)
     return group_seconds(list_timed_tasks(rates, project_id, judged, counted, "", since), Grouping.VERSION)
 
 

@@ -13,6 +13,7 @@ from loop.rates.advice.task_counts import TaskCounts
 from loop.rates.known.shown_store import ShownAgain
 from loop.rates.shadow_store import ShadowStore
 from loop.rates.store import RateStore
+from loop.reviews.review_store import CountedReview
 from loop.reviews.room import ReviewsRoom
 from loop.serving.queue_order import Ranking
 
@@ -35,6 +36,12 @@ class RatesRoom:
     shown_again: ShownAgain
     cohort_field: str = ""
     known_share: float = 0.0
+
+    def find_counted(self, project_id: int) -> dict[int, CountedReview]:
+        """Return the reviews that count, by task, without those whose verdicts are in no rate."""
+        known = self.reviews.verdicts.find_known(project_id)
+        counted = self.reviews.store.find_counted(project_id)
+        return {task_id: review for task_id, review in counted.items() if task_id not in known}
 
 
 def open_rates(engine: Engine, ranking: Ranking) -> dict[str, Any]:

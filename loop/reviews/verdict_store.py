@@ -15,7 +15,7 @@ from loop.reviews.operation_store import OperationState
 from loop.reviews.standing import is_standing
 from loop.reviews.verdict_query import Cursor, ReviewSource, VerdictFilter, VerdictRecord
 from loop.reviews.verdicts import Decision, Verdict
-from loop.serving.store import AUDIT, LoggedPrediction
+from loop.serving.store import AUDIT, KNOWN, LoggedPrediction
 from loop.storage.exchange_tables import operations
 from loop.storage.queries import begin_alone, chunked
 from loop.storage.tables import predictions, reviews, verdicts
@@ -61,6 +61,12 @@ class VerdictStore:
         query = sa.select(verdicts.c.task_id).where(verdicts.c.project_id == project_id, ~has_review).distinct()
         with self._engine.connect() as connection:
             return set(connection.scalars(query))
+
+    def find_known(self, project_id: int) -> set[int]:
+        """Return the tasks with verdicts on a prediction that was made when the answer was known."""
+        is_known = (verdicts.c.project_id == project_id, verdicts.c.stream == KNOWN, ~verdicts.c.is_shadow)
+        with self._engine.connect() as connection:
+            return set(connection.scalars(sa.select(verdicts.c.task_id).where(*is_known).distinct()))
 
     def page(
         self, wanted: VerdictFilter, after: Cursor | None = None, most: int = PAGE

@@ -7,7 +7,7 @@ import pytest
 from loop.draws import draw_number
 from loop.rates.annotators.compare import compare_by_annotator
 from loop.rates.annotators.show_again import show_again
-from loop.rates.assess import RatesRequest, assess
+from loop.rates.assess import RatesRequest, assess, measure_seconds_by_version
 from loop.rates.known.choice import KnownTask, choose_again, count_wanted
 from loop.reviews.judging import judge_tasks
 from loop.reviews.verdict_query import VerdictFilter
@@ -195,6 +195,14 @@ def test_an_answer_that_gets_the_star_is_in_no_rate_of_the_version_that_knew_the
 
     assert known.reviews.verdicts.count(VerdictFilter(project=1)) == {"confirmed": 1}
     assert [*assess(known.rates, 1, RatesRequest()).groups] == []
+
+
+def test_such_an_answer_is_in_no_time_of_tasks_without_boxes(known):
+    known.serving.predictions.append([served(region("p1", score=0.9), task=1, version="a@1")])
+    known.serving.predictions.append([replace(served(region("q1", score=0.9), task=1, version="b@2"), stream=KNOWN)])
+    answer(known, 1, 2, region("q1"), minutes=6, is_ground_truth=True, lead_time=9.0)
+
+    assert "a@1" not in measure_seconds_by_version(known.rates, 1)
 
 
 def test_the_place_of_a_known_task_does_not_depend_on_what_was_found():
