@@ -105,11 +105,18 @@ def main() -> None:
         show(run, rows, out)
         if outcome:
             show_new_category(run, outcome)
-        console.print(f"Label Studio: {url}/projects/{project_id}/data   {login}", highlight=False, soft_wrap=True)
+        console.print(describe_end(options, url, project_id, login), highlight=False, soft_wrap=True)
         if options.keep:
-            console.print("It keeps running until Ctrl-C.")
             with suppress(KeyboardInterrupt):
                 signal.pause()
+
+
+def describe_end(options: argparse.Namespace, url: str, project_id: int, login: str) -> str:
+    """Say where the project can be looked at, if its Label Studio goes on running, or how to keep it."""
+    if not (options.keep or options.url):
+        return "Label Studio and the loop are stopped; `make demo KEEP=1` keeps both, to look at what the annotator saw"
+    line = f"Label Studio: {url}/projects/{project_id}/data   {login}".rstrip()
+    return f"{line}\nIt keeps running until Ctrl-C." if options.keep else line
 
 
 def read_options() -> argparse.Namespace:
