@@ -13,7 +13,7 @@ from backend.api import AT_ONCE
 from backend.dashboard.blueprint import Answer, go_back, in_turn, project_page, rooms, show
 from backend.dashboard.forms import form, reason, text
 from backend.dashboard.pictures_page import SOURCE, read_source
-from loop.crops.grid import SUSPICIONS, CropOrder, CropPage, CropQuery, list_crops
+from loop.crops.grid import AT_FIRST, SUSPICIONS, CropOrder, CropPage, CropQuery, list_crops
 from loop.crops.relabel import BoxName, relabel
 from loop.errors import Busy, PayloadError
 from loop.label_studio.projects import Project
@@ -21,8 +21,8 @@ from loop.label_studio.views import put_tasks
 
 VIEW_TITLE = "Selected crops"
 ORDERS = {  # each with the meaning of the scores
-    CropOrder.LEAST_SURE: ("Least sure first", "the confidence of the detector; a box that a person drew has none"),
     CropOrder.SUREST: ("Surest first", "the confidence of the detector; a box that a person drew has none"),
+    CropOrder.LEAST_SURE: ("Least sure first", "the confidence of the detector; a box that a person drew has none"),
     CropOrder.SWAPPED: ("Suspects: wrong label", "the share of similar reviewed boxes that have the other label"),
     CropOrder.OVERLOOKED: ("Suspects: nobody drew it", "the confidence of the detection, less where a box overlaps"),
     CropOrder.MISPLACED: (
@@ -88,7 +88,7 @@ def _read_query() -> CropQuery:
     """Read the query of the address. Raises PayloadError."""
     given = request.args
     try:
-        order = CropOrder(given.get("order") or CropOrder.LEAST_SURE)
+        order = CropOrder(given.get("order") or AT_FIRST)
         page = int(given.get("page") or 1)
     except ValueError as error:
         raise PayloadError("order, page", f"one of {', '.join(CropOrder)}, and a number", dict(given)) from error

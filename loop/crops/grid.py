@@ -28,14 +28,15 @@ KINDS = {BoxSource.PREDICTED: CollectionKind.DETECTIONS, BoxSource.REVIEWED: Col
 class CropOrder(StrEnum):
     """The order of crops."""
 
-    LEAST_SURE = "least-sure"
     SUREST = "surest"
+    LEAST_SURE = "least-sure"
     SWAPPED = "swapped"
     OVERLOOKED = "overlooked"
     MISPLACED = "misplaced"
     ALIKE = "alike"
 
 
+AT_FIRST = CropOrder.SUREST  # shows a class as it is; the least sure boxes are held back, from noise on
 SUSPICIONS = {CropOrder(kind.value): kind for kind in SuspectKind}
 
 
@@ -47,7 +48,7 @@ class CropQuery:
     Suspects have their source by their kind. *like* names the box that the others look like.
     """
 
-    order: CropOrder = CropOrder.LEAST_SURE
+    order: CropOrder = AT_FIRST
     label: str | None = None
     source: BoxSource = BoxSource.PREDICTED
     like: BoxName | None = None

@@ -66,7 +66,7 @@ def test_crops_are_listed_by_class(home, monkeypatch):
 
     shown = loop("crops", "list", "--project", "1")
 
-    assert [line.split()[:3] for line in shown.splitlines()[1:3]] == [["1:p1", "Car", "0.40"], ["2:p2", "Car", "0.50"]]
+    assert [line.split()[:3] for line in shown.splitlines()[1:3]] == [["2:p2", "Car", "0.50"], ["1:p1", "Car", "0.40"]]
     assert json.loads(loop("crops", "list", "--project", "1", "--json"))["total"] == 2
 
 

@@ -22,8 +22,8 @@ def names(page):
 def test_the_boxes_of_a_class_come_by_confidence_and_page_by_page(rooms):
     fill(rooms)
 
-    least = list_crops(rooms.crops, 1, CropQuery(label="Car"))
-    surest = list_crops(rooms.crops, 1, CropQuery(CropOrder.SUREST, "Car", page=2, size=2))
+    least = list_crops(rooms.crops, 1, CropQuery(CropOrder.LEAST_SURE, "Car"))
+    surest = list_crops(rooms.crops, 1, CropQuery(label="Car", page=2, size=2))
 
     assert names(least) == ["1:h1", "2:h2", "3:h3", "1:c1", "2:c2", "3:c3"]
     assert (names(surest), surest.total, surest.pages) == (["1:c1", "1:h1"], 6, 3)

@@ -12,7 +12,7 @@ from loop.cli.grid import Field, show_table
 from loop.cli.messages import narrate
 from loop.cli.options import ProjectId, Why, open_rooms, out
 from loop.crops import find_suspects
-from loop.crops.grid import Crop, CropOrder, CropPage, CropQuery, list_crops
+from loop.crops.grid import AT_FIRST, Crop, CropOrder, CropPage, CropQuery, list_crops
 from loop.crops.pictures import BoxSource
 from loop.crops.relabel import BoxName, RelabelReport
 from loop.crops.relabel import relabel as relabel_boxes
@@ -78,7 +78,7 @@ def suspects(
 def show_crops(
     project: ProjectId,
     label: Annotated[str | None, typer.Option("--label", help="The class; else the most frequent one.")] = None,
-    order: Annotated[CropOrder, typer.Option("--order", help="The order of the boxes.")] = CropOrder.LEAST_SURE,
+    order: Annotated[CropOrder, typer.Option("--order", help="The order of the boxes.")] = AT_FIRST,
     source: Annotated[BoxSource, typer.Option("--of", help="Detections or reviewed boxes.")] = BoxSource.PREDICTED,
     like: Annotated[str | None, typer.Option("--like", help="TASK:REGION of a box, with the order alike.")] = None,
     page: Page = 1,
