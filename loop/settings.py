@@ -70,8 +70,8 @@ class Settings(EnvironmentSettings):
         description="longer image side in pixels, for trainings and new weights; empty: as the weights were trained",
     )
     epochs: int = Field(50, ge=1, description="epochs per training")
-    batch: int = Field(16, ge=1, description="images a batch of a training")
-    least_steps: int = Field(500, ge=0, description="least optimizer steps of a training, if it has so many batches")
+    batch: int = Field(16, ge=1, description="images a batch of a training, at most")
+    least_steps: int = Field(500, ge=0, description="least optimizer steps of a training, in batches of 4 or more")
     freeze: int = Field(0, ge=0, description="number of first layers that a training freezes")
     retrain_after: int = Field(50, ge=1, description="number of new reviews that starts a training")
     cool_down: float = Field(0.0, ge=0, description="least seconds between two trainings that reviews start")

@@ -50,6 +50,10 @@ class Snapshot:
         """The `data.yaml` that a detector is trained on: that of its tiles, if it has any."""
         return self.folder / TILES / DATA if self.tiling else self.data
 
+    def count_trained(self) -> int:
+        """The number of images that a detector is trained on: tiles, if it has any."""
+        return sum(1 for _ in (self.trained_on.parent / "images" / Side.TRAIN).iterdir())
+
     def count(self, what: str, side: Side) -> int:
         """The number of `images` or `boxes` on a side."""
         return int(self.report[what].get(side, 0))

@@ -138,7 +138,7 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
     _check(trainings, training)
     end = TrainingEnd(TrainingState.ENDED, ruling.reason, candidate.name, ruling.outcome)
     gate = {"outcome": ruling.outcome.value, "reason": ruling.reason}
-    batch = {"asked": trainings.policy.batch, "used": candidate.facts.training["batch"]}
+    batch = {"asked": trainings.policy.fit(snapshot.count_trained()).batch, "used": candidate.facts.training["batch"]}
     trainings.store.settle(training.id, end, snapshot=snapshot.report, gate=gate, batch=batch)
     return end
 
@@ -205,8 +205,8 @@ def _train_candidate(
     image_size = trainings.image_size or (champion.image_size if champion else None)
     if champion is None or image_size is None:
         image_size = detectors.load(start_weights).image_size
-    wanted_batch = trainings.policy.batch
-    batch = min(wanted_batch, int((training.progress or {}).get("batch", wanted_batch)))
+    fitted = trainings.policy.fit(snapshot.count_trained())
+    batch = min(fitted.batch, int((training.progress or {}).get("batch", fitted.batch)))
 
     began, spent = time.monotonic(), 0.0
 
@@ -217,9 +217,9 @@ def _train_candidate(
         seconds = details.pop("seconds")
         spent += sum(seconds.values())
         spend(trainings.store, training.id, seconds)
-        trainings.store.reach(training.id, Phase.TRAINING, batch_asked=wanted_batch, **details)
+        trainings.store.reach(training.id, Phase.TRAINING, batch_asked=fitted.batch, **details)
 
-    policy = replace(trainings.policy, batch=batch, image_size=image_size)
+    policy = replace(fitted, batch=batch, image_size=image_size)
     watch = Watch(report, lambda: _check(trainings, training))
     weights = train(snapshot.trained_on, start_weights, _run_folder(trainings, training), policy, watch)
     spend(trainings.store, training.id, {Stage.TRAIN: time.monotonic() - began - spent})

@@ -1,8 +1,21 @@
-"""Over how many images a training averages each optimizer step. Pure."""
+"""How many images a batch has, and over how many a training averages each optimizer step. Pure."""
 
 from __future__ import annotations
 
 NOMINAL = 64  # images of a step in ultralytics (`nbs`), which waits for so many where a batch has fewer
+
+FEWEST = 4  # images a batch that is made smaller for more steps: measured in docs/learning.md
+
+
+def count_batch_images(images: int, epochs: int, batch: int, least_steps: int) -> int:
+    """
+    Return the images of a batch in a training of *epochs* over *images*: *batch*, or fewer where the images are few.
+
+    So few that the training makes *least_steps* steps, but FEWEST at least.
+    """
+    if not least_steps:
+        return batch
+    return min(batch, max(FEWEST, images * epochs // least_steps))
 
 
 def count_step_images(images: int, epochs: int, batch: int, least_steps: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from loop.storage.files import copy_whole
 from loop.training import checkpoints
 from loop.training.callbacks import Watch
 from loop.training.processes import train_in_processes
+from loop.training.step_images import count_batch_images
 from loop.training.work import Failure, TrainingWork
 from loop.vision.ultralytics_setup import prepare_ultralytics
 
@@ -32,7 +34,7 @@ class TrainingPolicy:
     """
     Settings of a training run; `image_size` in pixels of the longer side.
 
-    A run makes at least *least_steps* optimizer steps, where its batches are so many; 0: as many as ultralytics makes.
+    A run makes at least *least_steps* optimizer steps, where its images suffice; 0: as many as ultralytics makes.
     """
 
     epochs: int = 50
@@ -47,6 +49,12 @@ class TrainingPolicy:
     def device_count(self) -> int:
         """How many devices train together: `0,1` are two."""
         return len(self.device.split(","))
+
+    def fit(self, images: int) -> TrainingPolicy:
+        """Return the policy for a dataset of *images*: where they are few, batches are smaller, for more steps."""
+        batch = count_batch_images(images, self.epochs, self.batch, self.least_steps)
+        whole = math.ceil(batch / self.device_count) * self.device_count  # as many for each device
+        return replace(self, batch=min(self.batch, whole))
 
     def arguments(self) -> dict[str, Any]:
         """The policy as it is stored with the version."""

@@ -109,12 +109,20 @@ def test_killed_once_its_end_is_recorded_a_training_that_does_not_serve_ends_so(
 
 @pytest.mark.parametrize(("known", "used"), [(4, 4), (64, 16)], ids=["memory-ran-out", "the-setting-was-lowered"])
 def test_a_killed_training_goes_on_with_as_few_images_a_step_as_it_had_come_to(asked, known, used):
+    asked = swap(asked, (asked.trainings.policy, replace(asked.trainings.policy, least_steps=0)))
     asked.trainings.store.reach(1, Phase.TRAINING, epoch=1, epochs=2, batch=known)
 
     retrain(asked.trainings, 1)
 
     assert last(asked).report["batch"] == {"asked": 16, "used": used}
     assert asked.registry.versions.list(1)[0].facts.training["batch"] == used
+
+
+def test_few_images_are_trained_on_in_smaller_batches_which_is_not_lack_of_memory(asked):
+    retrain(asked.trainings, 1)
+
+    assert last(asked).report["batch"] == {"asked": 4, "used": 4}
+    assert asked.registry.versions.list(1)[0].facts.training["batch"] == 4
 
 
 def test_a_refused_candidate_is_told_of_as_well(asked):

@@ -1,10 +1,11 @@
-"""Over how many images an optimizer step is averaged."""
+"""How many images a batch has, and over how many an optimizer step is averaged."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.training.step_images import NOMINAL, count_step_images
+from loop.training.step_images import FEWEST, NOMINAL, count_batch_images, count_step_images
+from loop.training.trainer import TrainingPolicy
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,35 @@ from loop.training.step_images import NOMINAL, count_step_images
 )
 def test_a_step_is_averaged_over_fewer_images_where_a_training_has_few(images, epochs, batch, least_steps, step):
     assert count_step_images(images, epochs, batch, least_steps) == step
+
+
+@pytest.mark.parametrize(
+    ("images", "batch", "devices", "used"),
+    [
+        pytest.param(40, 16, "cpu", 4, id="few images"),
+        pytest.param(10, 16, "cpu", FEWEST, id="very few images"),
+        pytest.param(75, 16, "0", 7, id="more images"),
+        pytest.param(160, 16, "0", 16, id="enough images"),
+        pytest.param(75, 16, "0,1", 8, id="as many for each device"),
+        pytest.param(10, 2, "cpu", 2, id="a setting that asks for fewer"),
+        pytest.param(0, 16, "cpu", FEWEST, id="no image"),
+    ],
+)
+def test_batches_are_smaller_where_a_training_has_few_images(images, batch, devices, used):
+    assert TrainingPolicy(epochs=50, batch=batch, device=devices).fit(images).batch == used
+
+
+def test_batches_are_as_they_are_set_where_the_steps_are_not_asked_for():
+    assert TrainingPolicy(least_steps=0).fit(10) == TrainingPolicy(least_steps=0)
+
+
+@given(st.integers(1, 10**5), st.integers(1, 500), st.integers(1, 256), st.integers(1, 5000))
+def test_a_training_makes_the_steps_unless_a_batch_is_as_small_as_it_gets(images, epochs, batch, least_steps):
+    used = count_batch_images(images, epochs, batch, least_steps)
+
+    assert min(FEWEST, batch) <= used <= batch
+    assert used <= FEWEST or images * epochs / used >= least_steps
+    assert used == batch or images * epochs / (used + 1) < least_steps
 
 
 @given(st.integers(1, 10**6), st.integers(1, 500), st.integers(1, 63), st.integers(1, 5000))

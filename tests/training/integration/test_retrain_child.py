@@ -99,7 +99,7 @@ BaseTrainer._model_train, BaseTrainer.optimizer_step = limited, unlimited
 
 @pytest.mark.long
 def test_memory_that_really_runs_out_halves_the_images_a_step_and_says_so(tmp_path):
-    settings = settings_in(tmp_path / "home", LOOP_BATCH="16", LOOP_IMAGE_SIZE="320")
+    settings = settings_in(tmp_path / "home", LOOP_BATCH="16", LOOP_LEAST_STEPS="0", LOOP_IMAGE_SIZE="320")
     reviewed_project(settings, 16)
     with closing(build(settings)) as rooms:
         rooms.trainings.store.ask(1, "by hand")
