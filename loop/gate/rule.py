@@ -166,7 +166,7 @@ def _describe_drop(part: Part, policy: GatePolicy) -> str:
 def _describe_lead(change: MetricChange, metric: str = "mAP50-95") -> str:
     return (
         f"{metric} {change.candidate:.3f} against {change.champion:.3f} "
-        f"({change.lead:+.3f}, 95% interval {change.low:+.3f} to {change.high:+.3f})"
+        f"({change.lead:+z.3f}, 95% interval {change.low:+z.3f} to {change.high:+z.3f})"
     )
 
 

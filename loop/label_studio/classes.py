@@ -17,7 +17,7 @@ Synonyms = Mapping[str, tuple[str, ...]]  # each name of a renamed class, to all
 MOST_NAMED = 10
 RETIRED = "retired: no version learns from its boxes"
 FIT_ADVICE = (
-    "review tasks until the first training, which learns the labels, or say in the label config which class a label "
+    "review tasks until the next training, which learns the labels, or say in the label config which class a label "
     'is, as in <Label value="Vehicle" predicted_values="car,truck"/>, and run `loop connect` again'
 )
 

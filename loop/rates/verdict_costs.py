@@ -67,7 +67,7 @@ class VersionCosts:
         if self.saved is None:
             return f"the minutes that suggestions saved are not known: {self.why_none}"
         interval = self.saved.interval
-        minutes = f"{self.saved.value:.1f} minutes ({interval.low:.1f} to {interval.high:.1f})"
+        minutes = f"{self.saved.value:z.1f} minutes ({interval.low:z.1f} to {interval.high:z.1f})"
         reviews = f"by {self.reviews} timed reviews"
         return f"suggestions saved {minutes} in {IMAGES} images, against boxes drawn by hand, {reviews}"
 

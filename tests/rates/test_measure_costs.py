@@ -9,9 +9,11 @@ from typer.testing import CliRunner
 
 from loop.cli.tree import app
 from loop.installation.status import status
+from loop.rates.intervals import Interval
 from loop.rates.measure_costs import measure_costs_by_version, note_saved
 from loop.rates.post_alerts import watch
 from loop.rates.review_work import WorkKind
+from loop.rates.verdict_costs import Cost, VersionCosts
 from loop.regions import Box
 from loop.reviews.judging import judge_tasks
 from tests.builders import region, review, served
@@ -141,3 +143,9 @@ def test_the_command_shows_costs_and_minutes(annotated, settings, monkeypatch):
     assert "a@1.1.0: the minutes that suggestions saved are not known" in output
     assert content["a@1.0.0"]["costs"]["seconds"]["drawn"]["value"] == pytest.approx(DRAWN, rel=1e-3)
     assert content["a@1.1.0"]["costs"]["saved"] is None
+
+
+def test_next_to_nothing_saved_has_no_sign():
+    nothing = VersionCosts(80, saved=Cost(-0.01, Interval(-0.04, 0.04)))
+
+    assert nothing.describe_saved().startswith("suggestions saved 0.0 minutes (0.0 to 0.0) in 100 images")

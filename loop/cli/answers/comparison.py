@@ -65,8 +65,8 @@ def show_comparison(out: Console, report: GateReport) -> None:
 
 def _part_row(part: Part) -> tuple[str, ...]:
     change = part.change
-    numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+.3f}")
-    return (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+.3f} to {change.high:+.3f}")
+    numbers = (f"{change.champion:.3f}", f"{change.candidate:.3f}", f"{change.lead:+z.3f}")
+    return (part.name, str(part.images), str(part.boxes), *numbers, f"{change.low:+z.3f} to {change.high:+z.3f}")
 
 
 def name_promotion(gate: GateRoom, project: int, name: str) -> str:

@@ -38,7 +38,7 @@ class Gain:
 
     def __str__(self) -> str:
         """Return it as text."""
-        return f"{self.value:+.3f} ({self.interval.low:+.3f} to {self.interval.high:+.3f})"
+        return f"{self.value:+z.3f} ({self.interval.low:+z.3f} to {self.interval.high:+z.3f})"
 
 
 @dataclass(frozen=True, slots=True)
