@@ -1,8 +1,8 @@
 # `make demo` and `make test` do all their own set-up.
 .PHONY: setup demo test test-unit test-long test-chaos bench soak check docs lock sbom audit
 
-# The first of these that is here; another one by `make PYTHON=…`.
-PYTHON ?= $(firstword $(shell for name in python3.11 python3.12 python3.13 python3; do command -v $$name; done; true))
+# The first of these that is here and starts (pyenv has a name for each version that it knows); another one by `make PYTHON=…`.
+PYTHON ?= $(firstword $(shell for name in python3.11 python3.12 python3.13 python3; do $$name -c '' 2>&- && command -v $$name; done; true))
 VENV := .venv/bin
 
 # A run starts hundreds of processes that import this checkout: its modules are compiled once, not by each of them.

@@ -36,6 +36,16 @@ def test_the_first_version_that_works_is_taken(here, taken, tmp_path):
     assert f"{tmp_path}/{taken} -m scripts.setup\n" in printed
 
 
+def test_a_name_that_starts_no_python_is_passed_over(tmp_path):
+    for name, status in (("python3.11", 127), ("python3.12", 0)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {status}\n")
+        (tmp_path / name).chmod(0o755)
+
+    _, printed = make("-n", "setup", path=tmp_path)
+
+    assert f"{tmp_path}/python3.12 -m scripts.setup\n" in printed
+
+
 def test_without_any_python_it_says_which_to_install(tmp_path):
     status, printed = make("setup", path=tmp_path)
 
