@@ -77,7 +77,7 @@ def test_what_a_unit_is_at_fault_for_is_returned_in_words_that_can_be_kept(error
     assert fault.error
 
 
-@pytest.mark.parametrize("value", [{"id": 1}, [1], 2**63, "\ud800"], ids=["object", "list", "huge", "surrogate"])
+@pytest.mark.parametrize("value", [{"id": 1}, 2**63, "\ud800"], ids=["object", "huge", "surrogate"])
 def test_a_value_that_the_records_cannot_hold_is_the_fault_of_its_unit(rooms, value):
     assert isinstance(attempt(lambda: _look_up(rooms, value)), Fault)
 

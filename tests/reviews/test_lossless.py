@@ -100,7 +100,7 @@ def test_one_sweep_ends_in_what_a_rebuild_gives(empty_records, played, random, f
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(5400)
 @settings(max_examples=1000, suppress_health_check=list(HealthCheck))
 @streams
 def test_a_thousand_times_one_sweep_ends_in_what_a_rebuild_gives(empty_records, played, random, fate, kills):

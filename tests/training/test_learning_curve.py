@@ -137,7 +137,7 @@ def test_the_command_prints_the_curve_as_a_table_and_as_json(settings, rooms, tm
     trained(rooms, tmp_path, "1.1.0", has_report=False)
 
     def loop(*arguments):
-        return CliRunner().invoke(app, ["models", "curve", "--project", "1", *arguments], catch_exceptions=False).output
+        return CliRunner().invoke(app, ["models", "curve", "--project", "1", *arguments], catch_exceptions=False).stdout
 
     assert re.search(r"yolo_detector@1\.0\.0 .* set 1: \d+ images", loop())
     assert "only values with the same set number" in loop()

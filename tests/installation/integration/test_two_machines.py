@@ -100,7 +100,7 @@ def test_both_agree_on_webhooks_trainings_and_promotions(api, machines):
         assert rooms.reviews.events.last(1)
         assert rooms.reviews.refusals.of(project_id) is None
     assert training.version == "yolo_detector@1.0.0", training
-    assert f"retrain project {project_id}" in training_log.read_text()
+    until(lambda: f"retrain project {project_id}" in training_log.read_text(), 30)  # written when the job has ended
     for machine, command in (
         (first, ("promote", "1.0.0", "--force", "--why", "a test")),
         (second, ("rollback",)),
