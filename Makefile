@@ -1,7 +1,7 @@
 # `make demo` and `make test` do all their own set-up.
 .PHONY: setup demo test test-unit test-long test-chaos bench soak check docs lock sbom audit
 
-# The first of these that is here and starts (pyenv has a name for each version that it knows); another one by `make PYTHON=…`.
+# The first of these that starts: pyenv has a name for each version that it knows. Another one by `make PYTHON=…`.
 PYTHON ?= $(firstword $(shell for name in python3.11 python3.12 python3.13 python3; do $$name -c '' 2>&- && command -v $$name; done; true))
 VENV := .venv/bin
 

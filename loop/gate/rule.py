@@ -111,7 +111,7 @@ def is_dropped(part: Part, policy: GatePolicy) -> bool:
 
 
 def describe_shortage(split: Metrics, policy: GatePolicy) -> str:
-    """Say how large a held-out split is and what it has too few of to compare versions; empty if it has enough."""
+    """Say how small a held-out split is and how many images or boxes it needs; empty if it has enough."""
     short = [f"{policy.least_images} images"] if split.images < policy.least_images else []
     short += [f"{policy.least_boxes} boxes"] if split.boxes < policy.least_boxes else []
     return f"only {_describe_size(split)}: {' and '.join(short)} are needed to tell" if short else ""

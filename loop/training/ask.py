@@ -30,7 +30,7 @@ def ask_when_due(trainings: TrainingRoom, project_id: int) -> bool:
 
 
 def require_reviews(trainings: TrainingRoom, project_id: int) -> None:
-    """Raise EmptySnapshot if no review is recorded, so that a training by hand is not asked for in vain."""
+    """Raise EmptySnapshot if no review is recorded: a training would end without a version."""
     if not trainings.reviews.store.new_since(project_id, None):
         advice = f"`loop sync --project {project_id}` reads those that Label Studio has"
         raise EmptySnapshot(f"project {project_id} has no reviews to train on; {advice}")

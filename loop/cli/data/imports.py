@@ -99,8 +99,8 @@ def _show_imported(images: list[ImportedImage], classes: NamedClasses) -> None:
     rows.append(("boxes", "imported", str(sum(image.boxes for image in images)), ""))
     notes = _sum_notes(images)
     rows += [("boxes", note.value, str(count), "") for note, count in notes.most_common()]
-    for what, labels in (("added to the label config", classes.added), (RETIRED, classes.retired)):
-        rows += [("labels", what, str(len(labels)), ", ".join(labels))] if labels else []
+    for kind, labels in (("added to the label config", classes.added), (RETIRED, classes.retired)):
+        rows += [("labels", kind, str(len(labels)), ", ".join(labels))] if labels else []
     fields = (Field("of"), Field("what", folds=True), Field("number", is_number=True), Field("which", folds=True))
     show_table(out, fields, rows)
 
