@@ -56,9 +56,13 @@ class Trouble:
         page.on("console", lambda message: message.type in ("error", "warning") and self.texts.append(message.text))
         page.on("pageerror", lambda error: self.texts.append(str(error)))
         page.on("dialog", lambda dialog: (self.texts.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on("requestfailed", lambda request: self.texts.append(f"failed: {request.url}"))
+        page.on("requestfailed", self._note_failure)
         page.on("request", lambda request: request.url.startswith(site) or self.texts.append(f"away: {request.url}"))
         page.on("response", lambda answer: answer.status >= 400 and self.texts.append(f"{answer.status} {answer.url}"))
+
+    def _note_failure(self, request):
+        if request.failure != "net::ERR_ABORTED":  # the browser itself ends what a page still loads when it is left
+            self.texts.append(f"failed: {request.url} {request.failure}")
 
 
 @pytest.fixture
