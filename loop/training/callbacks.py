@@ -14,7 +14,7 @@ from loop.errors import LoopError, TrainingFailed
 from loop.failures import name_tasks, tasks_in
 from loop.storage.files import copy_whole
 from loop.training.read_ahead import ReadAhead
-from loop.training.step_images import count_step_images
+from loop.training.step_images import count_step_images, count_step_threads
 from loop.training.stopwatch import Stage, Stopwatch
 from loop.vision.ultralytics_setup import thread_count
 
@@ -103,10 +103,10 @@ class Callbacks:
             trainer.train_loader = ReadAhead(trainer.train_loader)
 
     def on_train_start(self, trainer: Any) -> None:
-        """Report the first epoch, and use all cores."""
+        """Report the first epoch, and use as many cores as have work: ultralytics leaves one of them idle."""
         import torch
 
-        torch.set_num_threads(thread_count())  # ultralytics leaves one core idle
+        torch.set_num_threads(count_step_threads(trainer.batch_size, trainer.args.imgsz, thread_count()))
         self._started = time.monotonic()
         self._stopwatch.lap(Stage.TRAIN)
         self._watch.report(self._progress(trainer, trainer.start_epoch))

@@ -1,10 +1,11 @@
-"""How many images a batch has, and over how many a training averages each optimizer step. Pure."""
+"""How many images a batch has, over how many a step averages, and how many threads work on it on a CPU. Pure."""
 
 from __future__ import annotations
 
 NOMINAL = 64  # images of a step in ultralytics (`nbs`), which waits for so many where a batch has fewer
 
 FEWEST = 4  # images a batch that is made smaller for more steps: measured in docs/learning.md
+THREAD_PIXELS = 400_000  # of a batch, for each thread: measured in docs/benchmarks.md
 
 
 def count_batch_images(images: int, epochs: int, batch: int, least_steps: int) -> int:
@@ -28,3 +29,12 @@ def count_step_images(images: int, epochs: int, batch: int, least_steps: int) ->
     if batch >= NOMINAL or shown >= least_steps * NOMINAL:
         return NOMINAL
     return max(1, shown // least_steps // batch) * batch
+
+
+def count_step_threads(batch: int, image_size: int, most: int) -> int:
+    """
+    Return the threads for the steps of a training on batches of *batch* images of *image_size* pixels a side.
+
+    As many as have work, *most* at most: on a small batch they wait for each other longer than they compute.
+    """
+    return max(1, min(most, batch * image_size**2 // THREAD_PIXELS))

@@ -1,10 +1,10 @@
-"""How many images a batch has, and over how many an optimizer step is averaged."""
+"""How many images a batch has, over how many an optimizer step is averaged, and how many threads work on it."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loop.training.step_images import FEWEST, NOMINAL, count_batch_images, count_step_images
+from loop.training.step_images import FEWEST, NOMINAL, count_batch_images, count_step_images, count_step_threads
 from loop.training.trainer import TrainingPolicy
 
 
@@ -22,6 +22,20 @@ from loop.training.trainer import TrainingPolicy
 )
 def test_a_step_is_averaged_over_fewer_images_where_a_training_has_few(images, epochs, batch, least_steps, step):
     assert count_step_images(images, epochs, batch, least_steps) == step
+
+
+@pytest.mark.parametrize(
+    ("batch", "image_size", "most", "threads"),
+    [
+        pytest.param(4, 160, 8, 1, id="a small batch"),
+        pytest.param(1, 32, 8, 1, id="a tiny one"),
+        pytest.param(8, 320, 8, 2, id="larger"),
+        pytest.param(16, 640, 8, 8, id="all threads have work"),
+        pytest.param(16, 640, 1, 1, id="no more than there are"),
+    ],
+)
+def test_a_step_is_worked_on_by_as_many_threads_as_have_work(batch, image_size, most, threads):
+    assert count_step_threads(batch, image_size, most) == threads
 
 
 @pytest.mark.parametrize(

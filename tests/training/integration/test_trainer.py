@@ -36,6 +36,15 @@ def test_progress_is_reported_epoch_by_epoch(snapshot, run):
     assert all(bool(value.isfinite().all()) for value in torch_state(weights))
 
 
+def test_one_thread_works_on_small_batches(snapshot, run, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    threads = []
+
+    trained(snapshot, run, watching(lambda _: threads.append(torch.get_num_threads())))
+
+    assert set(threads) == {1}
+
+
 def test_a_long_training_is_measured_ten_times_and_not_at_its_end(snapshot, run):
     reports = []
 
