@@ -159,8 +159,8 @@ def _fit(installation: InstallationRoom, project_id: int) -> list[str]:
         return [f"WARNING: nothing will be suggested before the first {first}, because {blind}: {advice}"]
     if champion and fit and fit.labels:
         labels = join_names(fit.labels)
-        problem = f"not suggested before the first {first}, because {champion.name} has no class for them: {labels}"
-        return [f"{problem}: {advice}"]
+        why = f"because no class of {champion.name} fits: {advice}"
+        return [f"nothing is suggested for {labels} before the first {first}, {why}"]
     return []
 
 

@@ -197,7 +197,7 @@ def test_connected_again_nothing_changes(connectable):
         ),
         pytest.param(
             ["item", "Dog"],
-            "not suggested before the first reviews, because yolo_detector@0.0.0 has no class for them: Dog",
+            "nothing is suggested for Dog before the first reviews, because no class of yolo_detector@0.0.0 fits",
             id="some",
         ),
     ],
