@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
-from functools import lru_cache
+from contextlib import suppress
 
 from sqlalchemy import Engine
 
@@ -15,6 +17,7 @@ from loop.access.tokens import TokenStore
 from loop.datasets.room import DatasetPolicy
 from loop.datasets.selection import SelectionPolicy
 from loop.datasets.tiled.policy import TilePolicy
+from loop.errors import StoreDown
 from loop.gate.report_store import ReportStore
 from loop.gate.rule import GatePolicy
 from loop.installation.machine import Machine
@@ -35,6 +38,7 @@ from loop.vision.embedders import NONE, Embedders
 from loop.vision.images import ImageLimits
 from loop.vision.ultralytics_weights import IMAGE_SIZE
 
+LOOK_AGAIN = 60.0  # seconds until the report of a version that had none is looked for again
 LEAST_MEMORY = 256 * 2**20  # bytes for images in a process, however small the machine is
 
 
@@ -122,12 +126,20 @@ def serving_policy(settings: Settings) -> ServingPolicy:
     return ServingPolicy(AuditPolicy(settings.audit_share), settings.spread, settings.keep_predictions)
 
 
-def ranking(settings: Settings, files: FileStore, engine: Engine) -> Ranking:
+def ranking(
+    settings: Settings, files: FileStore, engine: Engine, clock: Callable[[], float] = time.monotonic
+) -> Ranking:
     """Return how tasks are scored; the report of a version has the names that the classes had then."""
-    read, classes = lru_cache(ReportStore(settings.home / "reports", files).read_class_precisions), ClassStore(engine)
+    reports, classes = ReportStore(settings.home / "reports", files), ClassStore(engine)
+    known: dict[tuple[int, str], tuple[dict[str, float], float]] = {}
 
     def read_precisions(project_id: int, version: str) -> dict[str, float]:
-        return spread_over_names(read(project_id, version), classes.synonyms(project_id))
+        precisions, looked_at = known.get((project_id, version), ({}, -math.inf))
+        if not precisions and clock() - looked_at >= LOOK_AGAIN:
+            with suppress(StoreDown):  # a task is scored without them as well
+                precisions = reports.read_class_precisions(project_id, version)
+            known[project_id, version] = precisions, clock()
+        return spread_over_names(precisions, classes.synonyms(project_id))
 
     return Ranking(QueueOrder(settings.queue_order), read_precisions)
 

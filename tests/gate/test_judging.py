@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from loop import policies
 from loop.cli import screen
 from loop.errors import PayloadError
 from loop.gate.compare import compare_files
 from loop.gate.promote_by_hand import promote_by_hand
 from loop.gate.rule import GateOutcome
 from loop.installation.status import status
+from loop.storage.file_store import FileStore
 from loop.training.store import TrainingEnd, TrainingState
 from tests.gate.builders import BAD, GOOD, NEW, OLD, add, serve, write_snapshot
 from tests.swap import swap
@@ -47,6 +49,19 @@ def test_the_report_has_the_precision_of_each_class_of_the_candidate_for_the_ord
     assert all(0.0 < precision <= 1.0 for precision in precisions.values())
     assert rooms.serving.ranking.precisions(1, training.version) == precisions
     assert reports.read_class_precisions(1, "never@1.0.0") == {}
+
+
+def test_the_order_of_the_queue_finds_the_precisions_of_a_version_that_it_knew_before_it_was_judged(judged, settings):
+    rooms, training = judged()
+    folder, now = rooms.gate.reports.find(1, training.version)[0].parent, [0.0]
+    ranking = policies.ranking(settings, FileStore(settings.home), rooms.engine, lambda: now[0])
+    folder.rename(folder.with_suffix(".later"))
+    assert ranking.precisions(1, training.version) == {}
+
+    folder.with_suffix(".later").rename(folder)
+    now[0] = policies.LOOK_AGAIN
+
+    assert ranking.precisions(1, training.version) == rooms.serving.ranking.precisions(1, training.version) != {}
 
 
 def test_a_renamed_class_keeps_its_precision_in_the_order_of_the_queue(judged):
