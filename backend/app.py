@@ -22,6 +22,7 @@ from backend.webhook import count_refusal, intake
 from loop.errors import (
     Busy,
     ClusterDecided,
+    EmptySnapshot,
     LoopError,
     NoSuchCluster,
     Overloaded,
@@ -30,6 +31,7 @@ from loop.errors import (
     RegistryError,
     StalePlan,
     Unauthorized,
+    UnknownClass,
     UnknownProject,
     UpstreamError,
 )
@@ -43,9 +45,11 @@ STATUS = {
     Unauthorized: 401,
     UnknownProject: 404,
     NoSuchCluster: 404,
+    UnknownClass: 404,
     RegistryError: 409,
     ClusterDecided: 409,
     StalePlan: 409,
+    EmptySnapshot: 409,
     Overloaded: 503,  # before its parent
     Busy: 429,
     RecordsDown: 503,  # before its parent

@@ -2,7 +2,8 @@
 Take a picture of each page of the dashboard of an installation that runs: `python -m scripts.screenshots [PROJECT]`.
 
 It needs the same LOOP_HOME and settings as the `loop up` that runs, and Chromium. Each page of the navigation becomes
-docs/screenshots/NAME.webp, in light; the overview also in dark and at the width of a phone. docs/dashboard.md has them.
+docs/screenshots/NAME.webp, in light, as do the pages that these lead to; the overview also in dark and at the width of
+a phone. docs/dashboard.md has them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,14 @@ HIDE = """folder => {
   while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(folder, "LOOP_HOME");
 }"""  # folders of this machine are not for the docs
 ASKED = {"Accept": "?error=0.1"}  # of a page that answers a question
+LED_TO = (  # further pages: the title, the page with a link to it, and the link, of which the first is followed
+    ("A version", "Models", 'tr:has(.badge.good) a[href*="/models/version"]'),
+    ("The gate's report", "A version", 'a[href*="/models/report"]'),
+    ("Predicted and reviewed labels", "Learning curve", ".matrix td.mistaken a"),
+    ("A cluster", "Clusters", 'main table a[href*="/clusters/"]'),
+    ("Map of the unknown", "Clusters", 'main a[href$="/clusters/map/"]'),
+    ("A job", "Jobs", 'main a[href*="/jobs/"]'),
+)
 SETTLING = 1500  # milliseconds in which parts of a page load and charts are drawn
 
 
@@ -59,7 +68,7 @@ def opened() -> Iterator[Page]:
 
 
 def take(page: Page, url: str, project_id: int, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Write a picture of each page of the navigation into a folder; yield title and file. The *page* is signed in."""
+    """Write a picture of each page into a folder; yield title and file. The *page* is signed in."""
     folder.mkdir(parents=True, exist_ok=True)
     overview = f"{url}/loop/projects/{project_id}/"
     page.goto(overview)
@@ -68,6 +77,11 @@ def take(page: Page, url: str, project_id: int, folder: Path) -> Iterator[tuple[
     for title, address in addresses.items():
         page.goto(f"{url}{address}{ASKED.get(title, '')}")
         yield title, _take(page, folder / f"{_name(title)}.webp")
+    for title, before, link in LED_TO:
+        if address := _find_link(page, url, addresses.get(before), link):
+            addresses[title] = address
+            page.goto(f"{url}{address}")
+            yield title, _take(page, folder / f"{_name(title)}.webp")
     page.emulate_media(color_scheme="dark")
     page.goto(overview)
     yield "Overview, dark", _take(page, folder / "overview-dark.webp")
@@ -75,6 +89,15 @@ def take(page: Page, url: str, project_id: int, folder: Path) -> Iterator[tuple[
     page.set_viewport_size({"width": NARROW, "height": HEIGHT})
     page.goto(overview)
     yield "Overview, on a phone", _take(page, folder / "overview-phone.webp")
+
+
+def _find_link(page: Page, url: str, before: str | None, link: str) -> str | None:
+    """Return the address of the first such link on the page *before*; None where there is none."""
+    if before is None:
+        return None
+    page.goto(f"{url}{before}")
+    links = page.locator(link)
+    return links.first.get_attribute("href") if links.count() else None
 
 
 def write_page(pictures: Mapping[str, Path], page: Path = PAGE) -> None:

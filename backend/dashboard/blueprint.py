@@ -36,7 +36,10 @@ dashboard = Blueprint(
     static_folder="static",
     static_url_path="/static",
 )
-OF_PROJECTS = ("Overview", "Queue", "Accept", "Crops", "Learning curve", "Models", "Rates", "Clusters", "Taxonomy")
+OF_PROJECTS = (
+    *("Overview", "Queue", "Accept", "Crops", "Training", "Learning curve", "Models", "Rates", "Clusters"),
+    "Taxonomy",
+)
 OF_INSTALLATION = ("Projects", "Jobs", "Doctor", "Events", "Audit trail")
 
 

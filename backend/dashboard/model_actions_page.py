@@ -1,15 +1,16 @@
-"""What a person may do with versions: promote, roll back, pin, unpin, and have two of them measured."""
+"""What a person may do with versions: promote, roll back, pin, unpin, try in the shadow, and measure two of them."""
 
 from __future__ import annotations
 
 from backend.dashboard.blueprint import Answer, go_back, in_turn, project_page, rooms
 from backend.dashboard.forms import form, reason, text
-from loop.errors import LoopError
+from loop.errors import LoopError, PayloadError
 from loop.gate.promote_by_hand import check_promotion
 from loop.gate.report import name_pair
 from loop.job_queue.queue import DEFAULT, GPU
 from loop.label_studio.projects import Project
 from loop.registry import promote as promoting
+from loop.serving import shadow as shadowing
 from loop.storage.actor import who_acts
 
 
@@ -60,6 +61,23 @@ def roll_back_model(project: Project) -> Answer:
     return go_back("models", f"{version.name} serves again", project_id=project.id)
 
 
+@project_page("models/shadow", methods=["POST"])
+def shadow_model(project: Project) -> Answer:
+    """Let a version predict beside the one that serves, for a share of the tasks."""
+    name, share, is_shown = text("version"), _read_share(text("share", 30)), "show" in form()
+    with in_turn():
+        shadow = shadowing.begin(rooms().serving, project.id, name, share, is_shown=is_shown)
+    message = f"{shadow} answers beside the champion on {share:.0%} of the tasks; `loop rates --shadow` compares them"
+    return go_back("model_version", message, project_id=project.id, name=shadow)
+
+
+@project_page("models/shadow/end", methods=["POST"])
+def end_shadow(project: Project) -> Answer:
+    """Stop the shadow."""
+    shadowing.end(rooms().serving, project.id)
+    return go_back("models", "the project no longer has a shadow; its verdicts stay", project_id=project.id)
+
+
 @project_page("models/measure", methods=["POST"])
 def measure_models(project: Project) -> Answer:
     """Ask for the job that measures two versions on the newest held-out images."""
@@ -73,6 +91,17 @@ def measure_models(project: Project) -> Answer:
         "asked for: the job compare measures both, after a training that runs" if is_asked else "asked for already"
     )
     return go_back("compare_models", message, project_id=project.id, first=first, second=second)
+
+
+def _read_share(given: str) -> float:
+    """Return a share of the tasks. Raises PayloadError."""
+    try:
+        share = float(given)
+    except ValueError:
+        share = 0.0
+    if not 0.0 < share <= 1.0:
+        raise PayloadError("share", "a number of more than 0 and at most 1", given)
+    return share
 
 
 def _refuse(project: Project, error: LoopError) -> Answer:

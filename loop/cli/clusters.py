@@ -134,7 +134,8 @@ def dismiss(chosen: ClusterIds, project: ProjectId) -> Done:
     rooms = open_rooms(project)
     ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
     lines = [dismiss_cluster(rooms.discovery, project, cluster) for cluster in ids]
-    return done(*lines, project=project, clusters=ids)
+    then = f"loop clusters undo {' '.join(ids)} --project {project} opens it again"
+    return done(*lines, then=then, project=project, clusters=ids)
 
 
 @clusters_group.command("undo")
@@ -150,7 +151,11 @@ def undo_decision(chosen: ClusterIds, project: ProjectId, why: Why = "undone by 
     rooms = open_rooms(project)
     ids = [rooms.discovery.clusters.find(project, prefix).cluster.id for prefix in chosen]
     lines = [line for cluster in ids for line in undo(rooms.discovery, project, cluster, why)]
-    return done(*lines, project=project, clusters=ids)
+    then = (
+        f"loop clusters list --project {project} shows it; open tasks that had a label by a promotion lose it within "
+        "minutes"
+    )
+    return done(*lines, then=then, project=project, clusters=ids)
 
 
 def show_clusters(project: int, records: Sequence[ClusterRecord], *, everything: bool) -> None:

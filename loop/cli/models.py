@@ -231,7 +231,8 @@ def shadow_model(
     rooms = open_rooms(project)
     if name == "off":
         shadowing.end(rooms.serving, project)
-        return done(f"project {project} no longer has a shadow", project=project)
+        compare = f"loop rates --project {project} --shadow still compares what was reviewed"
+        return done(f"project {project} no longer has a shadow", then=compare, project=project)
     tried = shadowing.begin(rooms.serving, project, name, share, is_shown=is_shown)
     line = f"{tried} answers beside the champion on {share:.0%} of the tasks of project {project}"
     then = (

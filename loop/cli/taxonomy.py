@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from loop.cli.answers.command import Done, done
+from loop.cli.answers.command import Done, Unsuccessful, done
 from loop.cli.grid import Field, show_table
 from loop.cli.messages import FAILED, narrate, tell
 from loop.cli.options import ProjectId, Why, open_rooms, optional_project, out, print_text
@@ -34,7 +34,9 @@ REAPPLY = "loop taxonomy reapply --project {} --dry-run shows which stored match
 MEANING = (
     "threshold: least score of a match; coverage: share of the references that reach it; risk: share of these wrong"
 )
-TaxonomyCheck = Annotated[dict[str, Any], "`version`, `nodes`; with `--project` `changes` and `trials`."]
+TaxonomyCheck = Annotated[
+    dict[str, Any], "`version`, `nodes`; with `--project` `changes` and `trials`. A file with several errors: `errors`."
+]
 TaxonomyShown = Annotated[dict[str, Any], "`nodes`; of a project its `versions`, and `detections` by node."]
 ReappliedMatches = Annotated[
     Done | dict[str, Any], "Of a dry run: `detections`, `token`, and `changes` of `from`, `to`, `matches`."
@@ -184,7 +186,10 @@ def undo(project: ProjectId) -> Done:
     open_rooms(project)
     with narrate(f"project {project}: undoing the last re-application"):
         line = jobs.undo(project)
-    return done(line, project=project)
+    then = (
+        f"loop taxonomy reapply --project {project} --dry-run shows what matches by the current taxonomy would change"
+    )
+    return done(line, then=then, project=project)
 
 
 def _read(file: Path) -> Taxonomy:
@@ -195,9 +200,11 @@ def _read(file: Path) -> Taxonomy:
     except TaxonomyError as error:
         if not error.others:
             raise
-        for each in (error, *error.others):
+        errors = [str(each) for each in (error, *error.others)]
+        for each in errors:
             tell(f"loop: {each}")
-        raise typer.Exit(FAILED) from None
+        answer = {"error": {"kind": type(error).__name__, "message": errors[0]}, "errors": errors, "exit_code": FAILED}
+        raise Unsuccessful(answer) from None
 
 
 def tree_lines(taxonomy: Taxonomy, parent: str | None = None, depth: int = 0) -> list[str]:

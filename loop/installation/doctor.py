@@ -74,6 +74,11 @@ def examine_project(installation: InstallationRoom, project: Project, *, seconds
     return _examine(installation, project, is_reached=is_reached, seconds=seconds)
 
 
+def list_faults(installation: InstallationRoom, project: Project, *, seconds: float = SECONDS) -> list[Finding]:
+    """Run the checks of one project that read the records alone; return the findings that call for a step."""
+    return [each for each in _run_for(installation, project, (*REVIEWS, *WORK), seconds) if each.level != Level.OK]
+
+
 def _examine(installation: InstallationRoom, project: Project, *, is_reached: bool, seconds: float) -> list[Finding]:
     log.info("checking project %d", project.id)
     return _run_for(installation, project, (*(PROJECT if is_reached else ()), *MODEL, *REVIEWS, *WORK), seconds)

@@ -9,11 +9,12 @@ from loop.cli.tree import app
 from tests.elsewhere import loop_elsewhere
 
 
-def test_a_taxonomy_file_is_checked(tmp_path):
-    status, printed, said = loop_elsewhere(tmp_path / "home", "taxonomy", "check", "label_config/taxonomy.yaml")
+@pytest.mark.parametrize(("verb", "line"), [("check", "8 nodes"), ("show", "animal (Animal)")])
+def test_a_taxonomy_file_is_checked_and_shown(tmp_path, verb, line):
+    status, printed, said = loop_elsewhere(tmp_path / "home", "taxonomy", verb, "label_config/taxonomy.yaml")
 
     assert (status, said) == (0, "")
-    assert "8 nodes" in printed
+    assert line in printed
 
 
 @pytest.mark.parametrize("command", [("up",), ("schedule",), ("worker", "gpu")], ids=lambda command: command[0])

@@ -1,5 +1,6 @@
 """A command that a line of `loop` names as the next one can be run as it stands there."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -30,3 +31,22 @@ def test_it_names_each_option_that_the_command_needs(line):
 
 def test_lines_that_name_a_command_are_found():
     assert len([line for line in NAMED if find_command(tuple(line.split()))]) > 10
+
+
+SAY_SO_THEMSELVES = {  # their own lines do, or nothing follows
+    *("retry_events", "cancel_one", "export_model", "unpin_model", "sync", "rebuild"),
+}
+
+
+def test_a_command_that_changes_something_says_what_follows():
+    silent = {
+        function.name
+        for file in SOURCES
+        for function in ast.parse(file.read_text()).body
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "done"
+        if "then" not in {keyword.arg for keyword in call.keywords}
+    }
+
+    assert silent == SAY_SO_THEMSELVES

@@ -1,5 +1,6 @@
 """The taxonomy: reading, writing, growing."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,18 @@ def test_the_command_prints_every_error_with_the_file(tmp_path):
     assert checked.exit_code == 1
     assert len(lines) == 10
     assert all(line.startswith(f"loop: {file}: node ") for line in lines), lines
+
+
+def test_a_program_gets_every_error_too(tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text(WRONG)
+
+    checked = CliRunner().invoke(app, ["taxonomy", "check", str(file), "--json"])
+
+    answer = json.loads(checked.stdout)
+    assert (checked.exit_code, answer["exit_code"], answer["error"]["kind"]) == (1, 1, "TaxonomyError")
+    assert len(answer["errors"]) == 10
+    assert answer["error"]["message"] == answer["errors"][0]
 
 
 def test_a_written_taxonomy_is_printable_whatever_its_names_have():

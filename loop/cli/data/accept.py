@@ -79,6 +79,7 @@ def _undo(project: int) -> Done:
     stay = f"; {undone.stay} stay, because somebody changed them or has a draft of the task" if undone.stay else ""
     return done(
         f"{undone.removed} accepted annotations removed{stay}",
+        then="their tasks are open again, and in the queue" if undone.removed else "",
         project=project,
         removed=undone.removed,
         stay=undone.stay,

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from loop.errors import UpstreamError
+from loop.installation.doctor import list_faults
+from loop.installation.findings import Finding
 from loop.installation.outlook.read_standings import read_standings
 from loop.installation.outlook.situation import Standing
 from loop.installation.room import InstallationRoom
@@ -54,12 +56,13 @@ class WorkNow:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All that the overview shows: *confirmed* is the 95% interval of that rate."""
+    """All that the overview shows: *confirmed* is the 95% interval of that rate, *faults* are the doctor's."""
 
     status: ProjectStatus
     champion: ChampionLearning | None
     confirmed: Interval | None
     advice: Sequence[str]
+    faults: Sequence[Finding]
     now: WorkNow
     links: StudioLinks
 
@@ -83,6 +86,7 @@ def read_overview(installation: InstallationRoom, project: Project) -> Overview:
         champion=_describe_champion(installation, champion) if champion else None,
         confirmed=wilson(rates.confirmed, rates.predicted),
         advice=advise_on_serving(installation.rates, project.id, None).get(NO_VALUE, ()),
+        faults=list_faults(installation, project),
         now=WorkNow(status.standings, list_jobs(installation, project.id)),
         links=link_studio(installation.studio.client.url, project.id),
     )

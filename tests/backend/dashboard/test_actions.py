@@ -71,7 +71,7 @@ def test_a_reader_sees_no_button(filled):
     reader = {"Authorization": f"Bearer {filled.extensions['rooms'].access.tokens.add('r', is_read_only=True)}"}
     client = filled.test_client()
 
-    for path in ("jobs/refresh-5", "events", "", f"projects/{PROJECT}/"):
+    for path in ("jobs/refresh-5", "events", "", f"projects/{PROJECT}/", f"projects/{PROJECT}/training/"):
         answer = client.get(f"/loop/{path}", headers=reader)
         assert answer.status_code == 200
         assert "<button" not in answer.text.partition("<main")[2]

@@ -2,8 +2,10 @@
 
 import re
 
+from loop.gate.rule import GateOutcome
+from loop.training.store import TrainingEnd, TrainingState
 from tests.backend.builders import client_of
-from tests.backend.dashboard.builders import PAGE, PROJECT, fill_versions
+from tests.backend.dashboard.builders import HOSTILE, PAGE, PROJECT, fill_versions
 
 
 def test_the_overview_says_in_words_how_many_images_are_held_out(filled, tmp_path):
@@ -12,3 +14,25 @@ def test_the_overview_says_in_words_how_many_images_are_held_out(filled, tmp_pat
     page = client_of(filled).get(f"/loop/projects/{PROJECT}/", headers=PAGE).text
 
     assert "<dt>Images trained on</dt><dd>120</dd><dt>Images held out</dt><dd>20</dd>" in re.sub(r">\s+<", "><", page)
+
+
+def test_the_overview_names_what_the_doctor_finds_in_the_records(operator):
+    page = operator.get(f"/loop/projects/{PROJECT}/", headers=PAGE).text
+
+    assert "3 set aside" in page
+    assert f"<code>loop events retry --project {PROJECT}</code>" in page
+    assert HOSTILE not in page
+    assert "set aside" not in operator.get("/loop/projects/1/", headers=PAGE).text
+
+
+def test_a_version_that_waits_for_a_person_has_a_link_to_its_report(filled, operator):
+    rooms = filled.extensions["rooms"]
+    (training,) = rooms.trainings.store.open(PROJECT)
+    end = TrainingEnd(TrainingState.ENDED, "too few boxes", "yolo_detector@3.0.0", GateOutcome.HELD)
+    rooms.trainings.store.note(training.id, version=end.version)
+    rooms.trainings.store.settle(training.id, end)
+    rooms.trainings.store.end(training.id, end.state)
+
+    page = operator.get(f"/loop/projects/{PROJECT}/", headers=PAGE).text
+
+    assert f'<a href="/loop/projects/{PROJECT}/models/report?name={end.version}">' in page

@@ -56,6 +56,6 @@ def test_an_action_comes_back_with_the_reason(operator, action):
 
 
 def test_pages_that_ask_nobody_stand(operator):
-    for path in ("", "queue/", "models/", "rates/", "clusters/", "taxonomy/", "learning/"):
+    for path in ("", "queue/", "training/", "models/", "rates/", "clusters/", "taxonomy/", "learning/"):
         assert operator.get(f"{OF_PROJECT}/{path}").status_code == 200
     assert operator.get("/loop/doctor").status_code == 200

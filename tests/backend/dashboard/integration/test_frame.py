@@ -30,7 +30,8 @@ def test_a_person_walks_from_the_projects_to_an_overview_by_keyboard(page):
 PAGES = [
     *("/loop/", f"/loop/projects/{PROJECT}/", "/loop/projects/1/", "/loop/jobs", f"/loop/jobs/refresh-{PROJECT}"),
     *("/loop/jobs/discover-5", "/loop/events", "/loop/events?failed=1", f"/loop/audit?project={PROJECT}&kind=policy"),
-    *("/loop/audit", "/loop/doctor", "/loop/doctor?run=1"),
+    *("/loop/audit", "/loop/doctor", "/loop/doctor?run=1", f"/loop/projects/{PROJECT}/training/"),
+    *("/loop/projects/1/training/", f"/loop/projects/{PROJECT}/accept/", f"/loop/projects/{PROJECT}/accept/?error=0.1"),
 ]
 
 

@@ -93,4 +93,6 @@ def test_a_cell_of_the_confusion_leads_to_its_boxes(page):
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("Predicted as Car, reviewed as Car")
     expect(page.locator(".boxes li")).to_have_count(12)
+    widths = "[...document.querySelectorAll('.boxes li')].map((item) => item.scrollWidth - item.clientWidth)"
+    assert max(page.evaluate(widths)) == 0
     expect(page.locator(".boxes a").first).to_have_attribute("href", re.compile(r"/projects/5/data\?task=\d+"))

@@ -21,6 +21,7 @@ def test_each_page_of_the_navigation_has_a_small_picture_and_the_docs_show_it(pa
 
     text = (tmp_path / "dashboard.md").read_text()
     assert {"Projects", "Overview", "Jobs", "Doctor", "Overview, dark", "Overview, on a phone"} <= set(pictures)
+    assert {"A version", "The gate's report", "Predicted and reviewed labels", "A job"} <= set(pictures)
     assert max(path.stat().st_size for path in pictures.values()) < 200_000
     assert Image.open(pictures["Overview, on a phone"]).width == 360
     assert "![Audit trail](screenshots/audit-trail.webp)" in text
