@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Engine
@@ -38,10 +38,18 @@ class RatesRoom:
     known_share: float = 0.0
 
     def find_counted(self, project_id: int) -> dict[int, CountedReview]:
-        """Return the reviews that count, by task, without those whose verdicts are in no rate."""
-        known = self.reviews.verdicts.find_known(project_id)
-        counted = self.reviews.store.find_counted(project_id)
-        return {task_id: review for task_id, review in counted.items() if task_id not in known}
+        """
+        Return the review of each task that the rates have, by task: the one that counts.
+
+        Where the answer was known, it is the one judged beside it, if there is one.
+        """
+        counted, known = self.reviews.store.find_counted(project_id), self.reviews.verdicts.find_known(project_id)
+        shared = {review.id: review for review in self.reviews.facts.read_shared(project_id)} if known else {}
+        beside = {task_id: shared.get(annotation or 0) for task_id, annotation in known.items()}
+        rated = {task_id: each.review for task_id, each in counted.items()} | beside
+        return {
+            task_id: replace(each, review=review) for task_id, each in counted.items() if (review := rated[task_id])
+        }
 
 
 def open_rates(engine: Engine, ranking: Ranking) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def _select_reviews(project_id: int) -> sa.Select[Any]:
 
 
 def _select_verdicts(project_id: int) -> sa.Select[Any]:
-    """Select verdicts. All verdicts of a task are rewritten together, from one review and one prediction."""
+    """Select verdicts. All verdicts of a task are rewritten together."""
     facts = (
         sa.func.count(),
         sa.func.max(verdicts.c.annotation_id),

@@ -17,7 +17,7 @@ from loop.reviews.review_store import CountedReview
 from loop.reviews.room import ReviewsRoom
 from loop.reviews.set_aside import Step
 from loop.reviews.verdicts import Verdict, judge, judge_by_overlap, seen_by_reviewer, shares_an_id
-from loop.serving.store import LoggedPrediction
+from loop.serving.store import KNOWN, LoggedPrediction
 from loop.storage.queries import chunked
 
 
@@ -80,8 +80,23 @@ def _judge(
     else:
         verdicts = judge(seen.regions, review.regions)
         shadows = _judge_shadows(reviews, review, seen.image, config.synonyms)
-        reviews.verdicts.replace(project_id, task_id, (review, seen, verdicts), *shadows)
+        earlier = _judge_earlier(reviews, review, image, config.synonyms) if seen.stream == KNOWN else None
+        reviews.verdicts.replace(project_id, task_id, (review, seen, verdicts), earlier, *shadows)
     _post_notice(reviews, review, seen, verdicts)
+
+
+def _judge_earlier(
+    reviews: ReviewsRoom, counted: Review, image: str | None, synonyms: Synonyms
+) -> tuple[Review, LoggedPrediction, list[Verdict]] | None:
+    """Judge the newest other review whose prediction was made before the answer was known: the rates have that one."""
+    others = reviews.facts.read_shared(counted.project_id, counted.task_id)
+    for other in sorted(others, key=lambda review: (review.updated_at, review.id), reverse=True):
+        if other.id != counted.id and not other.is_imported:
+            review = replace(other, regions=name_classes(other.regions, synonyms))
+            seen = _find_seen(reviews, review, image, synonyms)
+            if seen and seen.stream != KNOWN:
+                return review, seen, judge(seen.regions, review.regions)
+    return None
 
 
 def _post_notice(

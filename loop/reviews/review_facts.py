@@ -40,9 +40,10 @@ class ReviewFacts:
         with self._engine.connect() as connection:
             return {row.annotation_id: row.annotator for row in connection.execute(query)}
 
-    def read_shared(self, project_id: int) -> list[Review]:
-        """Return the reviews of every task that has two or more which are complete and read whole, by task."""
-        is_whole = (is_standing(project_id), is_complete(), is_compared(), reviews.c.unread.is_(None))
+    def read_shared(self, project_id: int, task_id: int | None = None) -> list[Review]:
+        """Return the reviews of every task, or one, that has two or more which are complete and read whole, by task."""
+        is_of = sa.true() if task_id is None else reviews.c.task_id == task_id
+        is_whole = (is_standing(project_id), is_complete(), is_compared(), reviews.c.unread.is_(None), is_of)
         tasks = sa.select(reviews.c.task_id).where(*is_whole).group_by(reviews.c.task_id).having(sa.func.count() > 1)
         query = sa.select(reviews).where(*is_whole, reviews.c.task_id.in_(tasks))
         with self._engine.connect() as connection:

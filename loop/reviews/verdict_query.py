@@ -18,7 +18,7 @@ MOST = 1000  # verdicts a page
 
 
 class Stream(StrEnum):
-    """Whether a task was served by its score (queue), regardless of it (audit), or again with its answer (known)."""
+    """Whether a task was served by its score (queue), regardless of it (audit), or with a known answer (known)."""
 
     QUEUE = "queue"
     AUDIT = "audit"

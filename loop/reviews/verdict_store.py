@@ -62,11 +62,18 @@ class VerdictStore:
         with self._engine.connect() as connection:
             return set(connection.scalars(query))
 
-    def find_known(self, project_id: int) -> set[int]:
-        """Return the tasks with verdicts on a prediction that was made when the answer was known."""
-        is_known = (verdicts.c.project_id == project_id, verdicts.c.stream == KNOWN, ~verdicts.c.is_shadow)
+    def find_known(self, project_id: int) -> dict[int, int | None]:
+        """
+        Return the tasks with verdicts on a prediction that was made when the answer was known.
+
+        Each has the annotation that was judged beside it, and that the rates have, if there is one.
+        """
+        columns, is_known = verdicts.c, verdicts.c.stream == KNOWN
+        rated = sa.func.max(sa.case((~is_known, columns.annotation_id)))
+        query = sa.select(columns.task_id, rated).where(columns.project_id == project_id, ~columns.is_shadow)
+        query = query.group_by(columns.task_id).having(sa.func.max(sa.case((is_known, 1), else_=0)) == 1)
         with self._engine.connect() as connection:
-            return set(connection.scalars(sa.select(verdicts.c.task_id).where(*is_known).distinct()))
+            return dict(connection.execute(query).all())
 
     def page(
         self, wanted: VerdictFilter, after: Cursor | None = None, most: int = PAGE

@@ -162,12 +162,15 @@ def make_log_entries(
 
     Audited tasks are placed among all tasks that the version predicted so far. Placed among the tasks of one request,
     the tasks of a hard import would be reviewed before the tasks of an easy import: the audit would not be random.
+    A task that the version was trained on, as where several people annotate it, keeps its place and counts as known.
     """
-    policy = serving.policy.audit
-    known = serving.groups.find_known(project_id, [item.task_id for item in suggestions])
+    policy, task_ids = serving.policy.audit, [item.task_id for item in suggestions]
+    known = serving.groups.find_known(project_id, task_ids)
+    learnt = serving.groups.find_learnt(project_id, suggestions[0].version, task_ids) if suggestions else ()
     is_any_drawn = known or any(audit_draw(project_id, item.task_id, policy) is not None for item in suggestions)
     others = serving.predictions.queue_scores(project_id, suggestions[0].version) if is_any_drawn else []
-    return assign_streams(suggestions, project_id, policy, execution=execution, others=others, known=known)
+    entries = assign_streams(suggestions, project_id, policy, execution=execution, others=others, known=known)
+    return [replace(entry, stream=KNOWN) if entry.task_id in learnt else entry for entry in entries]
 
 
 def assign_streams(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from loop.storage.queries import chunked, is_deleted
-from loop.storage.tables import reviews
+from loop.storage.tables import reviews, splits, trainings
 from loop.storage.taxonomy_tables import task_groups
 
 
@@ -33,9 +33,23 @@ class GroupStore:
 
     def find_known(self, project_id: int, task_ids: Sequence[int]) -> set[int]:
         """Return those of the tasks that have a known answer: an annotation that is starred and was not deleted."""
+        return self._find_reviewed_so(project_id, task_ids, reviews.c.is_ground_truth)
+
+    def find_learnt(self, project_id: int, version: str, task_ids: Sequence[int]) -> set[int]:
+        """Return those of the tasks that still have an annotation of the dataset that a version was trained on."""
         columns = reviews.c
-        is_known = (columns.project_id == project_id, columns.is_ground_truth, ~_is_gone())
-        query = sa.select(columns.task_id).where(*is_known)
+        of_version = (trainings.c.project_id == project_id, trainings.c.version == version)
+        until = sa.select(sa.func.max(trainings.c.reviews_until)).where(*of_version).scalar_subquery()
+        of_task = (splits.c.project_id == columns.project_id, splits.c.task_id == columns.task_id)
+        is_trained_on = sa.exists().where(*of_task, splits.c.side == "train")
+        is_whole = (~columns.is_skipped, ~columns.is_unseen, columns.unread.is_(None))
+        return self._find_reviewed_so(project_id, task_ids, columns.created_at <= until, is_trained_on, *is_whole)
+
+    def _find_reviewed_so(
+        self, project_id: int, task_ids: Sequence[int], *conditions: sa.ColumnElement[bool]
+    ) -> set[int]:
+        columns = reviews.c
+        query = sa.select(columns.task_id).where(columns.project_id == project_id, *conditions, ~_is_gone())
         with self._engine.connect() as connection:
             chunks = (connection.scalars(query.where(columns.task_id.in_(ids))) for ids in chunked(task_ids))
             return {task_id for chunk in chunks for task_id in chunk}

@@ -198,9 +198,9 @@ def test_an_answer_that_gets_the_star_is_in_no_rate_of_the_version_that_knew_the
 
 
 def test_such_an_answer_is_in_no_time_of_tasks_without_boxes(known):
-    known.serving.predictions.append([served(region("p1", score=0.9), task=1, version="a@1")])
-    known.serving.predictions.append([replace(served(region("q1", score=0.9), task=1, version="b@2"), stream=KNOWN)])
-    answer(known, 1, 2, region("q1"), minutes=6, is_ground_truth=True, lead_time=9.0)
+    known.serving.predictions.append([served(region("p6", score=0.9), task=6, version="a@1")])
+    known.serving.predictions.append([replace(served(region("q6", score=0.9), task=6, version="b@2"), stream=KNOWN)])
+    answer(known, 6, 2, region("q6"), minutes=6, is_ground_truth=True, lead_time=9.0)
 
     assert "a@1" not in measure_seconds_by_version(known.rates, 1)
 
