@@ -78,6 +78,38 @@ def test_a_narration_within_another_speaks_in_its_place():
     assert err.getvalue().splitlines() == ["reading labels …", "a stage"]
 
 
+ANY = """
+import os, sys, time
+from pathlib import Path
+import typer
+from typer.main import get_command
+from loop.cli.answers.command import done, equip
+from loop.cli.messages import run_and_explain
+
+app = typer.Typer()
+
+@app.command()
+def slow():
+    while not Path(os.environ["SAID"]).stat().st_size:
+        time.sleep(0.05)
+    return done("all is well", then="go on")
+
+command = equip(get_command(app), "loop slow")
+sys.exit(run_and_explain(lambda arguments: command(arguments, standalone_mode=False) and 0 or 0, sys.argv[1:]))
+"""
+
+
+def test_any_command_that_takes_long_says_that_it_works(tmp_path):
+    said = tmp_path / "stderr"
+    environment = {"PATH": os.environ["PATH"], "LOOP_HOME": str(tmp_path), "SAID": str(said)}
+    with said.open("w") as stderr:
+        program = [sys.executable, "-c", ANY]
+        ended = subprocess.run(program, stdout=subprocess.PIPE, stderr=stderr, env=environment, timeout=60, check=True)
+
+    assert said.read_text() == "loop slow …\n"
+    assert ended.stdout.decode() == "all is well\nnext: go on\n"
+
+
 SLOW = """
 import logging, sys, time
 from loop.cli.messages import narrate
