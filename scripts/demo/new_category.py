@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,8 +101,7 @@ def play(run: CategoryRun, say: Callable[[str], None]) -> CategoryOutcome:
     run.loop("references", "build")
     run.loop("taxonomy", "calibrate", "--apply")
     say("new category: matching everything again")
-    plan = json.loads(run.loop("taxonomy", "reapply", "--dry-run", "--json"))
-    run.loop("taxonomy", "reapply", "--token", plan["token"])
+    match_again(run)
     services.wait_until(lambda: not _waits_for_labels(run), "open tasks were not labelled")
     after = count_matches(run, first)
     say(f"new category: {NEW} more scenes")
@@ -152,6 +152,19 @@ def _add_tasks(run: CategoryRun, added: Sequence[Scene]) -> None:
         return not is_unmatched and not _waits_for_labels(run)
 
     services.wait_until(is_done, "new scenes were not matched")
+
+
+def match_again(run: CategoryRun) -> None:
+    """Match everything again; plan anew, as the refusal says, where a job changed something after the dry run."""
+    for _ in range(2):
+        with suppress(services.CommandFailed):
+            return _apply_dry_run(run)
+    return _apply_dry_run(run)
+
+
+def _apply_dry_run(run: CategoryRun) -> None:
+    plan = json.loads(run.loop("taxonomy", "reapply", "--dry-run", "--json"))
+    run.loop("taxonomy", "reapply", "--token", plan["token"])
 
 
 def _tasks(run: CategoryRun, added: Sequence[Scene]) -> dict[int, Scene]:

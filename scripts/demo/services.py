@@ -70,14 +70,18 @@ def loop_up(settings: Settings, out: Path) -> Iterator[None]:
         process.wait(60)
 
 
+class CommandFailed(SystemExit):
+    """A command of the loop failed; it ends the demo with the command's message."""
+
+
 def loop(settings: Settings, *arguments: str) -> str:
-    """Run a command of the loop; return its output."""
+    """Run a command of the loop; return its output. Raises CommandFailed."""
     command = [sys.executable, "-m", "loop.cli.main", *arguments]
     done = subprocess.run(
         command, env={**os.environ, **settings.environment()}, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        sys.exit(f"demo: loop {' '.join(arguments)}: {done.stderr[-2000:]}")
+        raise CommandFailed(f"demo: loop {' '.join(arguments)}: {done.stderr[-2000:]}")
     return done.stdout
 
 

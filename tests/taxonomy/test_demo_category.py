@@ -1,17 +1,22 @@
 """The last table of the demo: what it counts of a category that got its name from a cluster."""
 
 import io
+import json
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
 from rich.console import Console
 
 from loop.taxonomy import manage
 from loop.taxonomy.match import match_detections
 from loop.taxonomy.taxonomy import Node, Taxonomy
-from scripts.demo.new_category import CategoryOutcome, CategoryRun, count_matches, table
+from scripts.demo import services
+from scripts.demo.new_category import CategoryOutcome, CategoryRun, count_matches, match_again, table
 from scripts.demo.scenes import Scene
+from scripts.demo.services import CommandFailed
 from tests.builders import box, region, served
 from tests.references.builders import LEFT, RIGHT
 from tests.taxonomy.builders import matching, with_references
@@ -48,3 +53,24 @@ def test_insects_are_counted_as_matched_and_as_shown_and_other_boxes_with_that_l
     assert title == ["Insects, which had no label: 1 of 3 clusters show them (4 boxes) and got that name"]
     assert columns[-2:] == ["shown as Insect", "others shown"]
     assert last == ["after", "2", "1", "1 (100%)", "0", "1 (100%)", "1"]
+
+
+@pytest.mark.parametrize(("stale", "is_given_up"), [(0, False), (2, False), (3, True)])
+def test_a_plan_that_a_job_made_stale_is_made_again(stale, is_given_up, monkeypatch):
+    """The loop of the demo refuses the first *stale* plans."""
+    tokens, applied = [], []
+
+    def loop(_, *arguments):
+        if "--dry-run" in arguments:
+            tokens.append(f"plan {len(tokens) + 1}")
+            return json.dumps({"token": tokens[-1]})
+        if len(tokens) <= stale:
+            raise CommandFailed("plan again")
+        applied.extend(argument for argument in arguments if argument in tokens)
+        return ""
+
+    monkeypatch.setattr(services, "loop", loop)
+    with pytest.raises(CommandFailed) if is_given_up else nullcontext():
+        match_again(CategoryRun(None, None, None, 1, {}))
+
+    assert applied == ([] if is_given_up else [f"plan {stale + 1}"])
