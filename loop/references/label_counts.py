@@ -26,11 +26,15 @@ class LabelCounts:
         with self._engine.connect() as connection:
             return {label: int(count) for label, count in connection.execute(query)}
 
-    def find_newest(self, project_id: int, space: Space) -> datetime | None:
-        """Return when the newest vector of a detection was made."""
-        query = sa.select(sa.func.max(vectors.c.made_at)).where(*_is_made(project_id, space, CollectionKind.DETECTIONS))
+    def find_newest(self, project_id: int, space: Space, voted: Iterable[str]) -> datetime | None:
+        """
+        Return when the newest vector of a detection was made, without those whose label is one of *voted*.
+
+        A vector gets a new time when its label changes: that of a label that a vote gave is no news for the vote.
+        """
+        is_wanted = (*_is_made(project_id, space, CollectionKind.DETECTIONS), vectors.c.label.not_in(list(voted)))
         with self._engine.connect() as connection:
-            newest: datetime | None = connection.scalar(query)
+            newest: datetime | None = connection.scalar(sa.select(sa.func.max(vectors.c.made_at)).where(*is_wanted))
         return newest
 
     def find_tasks(self, project_id: int, space: Space, since: datetime | None) -> set[int]:

@@ -106,8 +106,10 @@ def test_a_second_pass_changes_nothing(rooms):
 
 
 def test_tasks_that_come_later_are_labelled_too(rooms, monkeypatch):
+    predicted(rooms, 2)
     a_person_is_named(rooms)
     open_tasks.label_tasks(rooms.taxonomies, 1)
+    index(rooms.references, 1)  # stores the vector of a box that has another label anew, which is no reason for a pass
     monkeypatch.setattr(open_tasks, "PAUSE", 0 * open_tasks.PAUSE)
     monkeypatch.setattr(open_tasks, "SHARE", 1e9)
     assert not open_tasks.is_due(rooms.taxonomies, rooms.studio.projects.get(1))

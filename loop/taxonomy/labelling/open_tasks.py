@@ -71,7 +71,7 @@ def is_waiting(taxonomies: TaxonomyRoom, project: Project) -> bool:
     last, this = taxonomies.passes.last(project.id), _prepare(taxonomies, project)
     if this is None:
         return False
-    newest = taxonomies.counts.find_newest(project.id, this.space)
+    newest = taxonomies.counts.find_newest(project.id, this.space, this.labels)
     is_new = newest is not None and (last is None or last.seen_until is None or newest > last.seen_until)
     return is_new or last is None or last.state != this.state
 
@@ -88,11 +88,11 @@ def label_tasks(taxonomies: TaxonomyRoom, project_id: int) -> str:
     if this is None:
         return ""
     last = taxonomies.passes.last(project_id)
-    newest = taxonomies.counts.find_newest(project_id, this.space)
+    newest = taxonomies.counts.find_newest(project_id, this.space, this.labels)
     since = last.seen_until if last and last.state == this.state else None
     voting = open_voting(taxonomies, project_id, this.space, this.config, this.labels)
     changed = 0
-    if voting and newest:
+    if voting:
         tasks = taxonomies.counts.find_tasks(project_id, this.space, since)
         ordered = taxonomies.predictions.find_unused(project_id, this.champion.name, tasks)
         changed = sum(_label_some(taxonomies, this, voting, ids) for ids in chunked(ordered, AT_ONCE))
