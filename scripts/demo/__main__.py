@@ -128,7 +128,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="folder for all output; by default a new folder in demo-out")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--round-size", type=int, default=80, help="tasks reviewed per round")
-    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--image-size", type=int, default=160)
     parser.add_argument("--keep", action="store_true", help="keep Label Studio and the loop running at the end")
     options = parser.parse_args()
