@@ -13,7 +13,9 @@ from operator import methodcaller
 
 import pytest
 from redis.connection import AbstractConnection as Connection
+from rq import Worker
 from rq.job import Job
+from rq.worker import WorkerStatus
 
 from loop.job_queue.queue import DEFAULT, JobQueue
 from loop.job_queue.worker import MARK_SECONDS, TAKEN_SECONDS
@@ -32,6 +34,11 @@ def worker(redis, queue):
     yield process
     process.kill()
     process.communicate()
+
+
+def is_idle(connection):
+    """Whether a worker waits for jobs: it is registered before it handles signals."""
+    return [worker.get_state() for worker in Worker.all(connection=connection)] == [WorkerStatus.IDLE]
 
 
 def assert_gone(processes):
@@ -53,21 +60,21 @@ def test_told_to_stop_it_kills_its_job_and_puts_it_back(worker, queue, jobs):
     assert not jobs.ask_review(1)  # it stands already
 
 
-def test_told_to_stop_while_the_collector_calls_back_it_ends_too(redis):
+def test_told_to_stop_while_the_collector_calls_back_it_ends_too(redis, connection):
     """Python drops an exception that a signal raises in such a callback."""
     lost = "LoopWorker._shutdown = lambda worker: None\n"
     begin = WORK.rindex("LoopWorker(")
     process = subprocess.Popen([sys.executable, "-c", WORK[:begin] + lost + WORK[begin:], redis.address])
-    until(lambda: JobQueue(redis.address).workers().get(DEFAULT), 30)
+    until(lambda: is_idle(connection), 30)
 
     process.terminate()
 
     assert process.wait(12) == 0
 
 
-def test_told_to_stop_without_a_job_it_ends_at_once(redis):
+def test_told_to_stop_without_a_job_it_ends_at_once(redis, connection):
     process = subprocess.Popen([sys.executable, "-c", WORK, redis.address])
-    until(lambda: JobQueue(redis.address).workers().get(DEFAULT), 30)
+    until(lambda: is_idle(connection), 30)
 
     process.send_signal(signal.SIGINT)
 
