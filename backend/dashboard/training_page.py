@@ -49,7 +49,7 @@ FIELDS = (
     PolicyField("retrain_after", "New reviews that start a training", 1, LARGEST, 1),
     PolicyField("cool_down", "Least seconds between two trainings", 0, LARGEST),
     PolicyField("tile", "Side of tiles in pixels, 0: images stay whole", 0, tiles.LARGEST, tiles.SMALLEST),
-    PolicyField("tile_overlap", "Share of the side that two tiles share", 0.05, 0.5),
+    PolicyField("tile_overlap", "Share of the side that two tiles share", tiles.LEAST_SHARED, tiles.MOST_SHARED),
 )
 
 

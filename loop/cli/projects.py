@@ -18,10 +18,14 @@ from loop.storage.storable import LARGEST_ID
 from loop.training.ask import ask_training, require_reviews
 from loop.training.policy import NAMES
 from loop.training.store import TrainingState
-from loop.vision.tiling.tiles import LARGEST, SMALLEST
+from loop.vision.tiling.tiles import LARGEST, LEAST_SHARED, MOST_SHARED, SMALLEST
 
 app = typer.Typer()
 TrainingRecord = Annotated[dict[str, Any], "The record of a training, from `id` to `ended_at`."]
+TileOverlap = Annotated[
+    float | None,
+    typer.Option("--tile-overlap", min=LEAST_SHARED, max=MOST_SHARED, help="Share of the side that two tiles share."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +171,7 @@ def policy(
     tile: Annotated[
         int | None, typer.Option("--tile", min=0, max=LARGEST, help="Side of tiles in pixels; 0 keeps images whole.")
     ] = None,
-    tile_overlap: Annotated[
-        float | None, typer.Option("--tile-overlap", min=0.05, max=0.5, help="Share of the side that two tiles share.")
-    ] = None,
+    tile_overlap: TileOverlap = None,
     reset: Annotated[bool, typer.Option("--reset", help="Use the settings again.")] = False,
 ) -> list[PolicyValue]:
     """Show when reviews start a training and how it cuts images, or override the settings for it."""

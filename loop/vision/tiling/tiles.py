@@ -10,6 +10,7 @@ from typing import Any
 from loop.regions import Box, Pixels
 
 SMALLEST, LARGEST = 32, 8192  # pixels of a side
+LEAST_SHARED, MOST_SHARED = 0.05, 0.5  # of a side, by two tiles
 
 
 @dataclass(frozen=True, slots=True)
