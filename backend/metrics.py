@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prometheus_client import REGISTRY as LOCAL
@@ -54,19 +55,39 @@ class _TrainingSeconds(Collector):
         yield gauge
 
 
-class _Progress(Collector):
-    """The progress of the jobs that report it."""
+@dataclass(frozen=True, slots=True)
+class JobFigures:
+    """
+    The jobs as Redis has them: the progress of those that report it, and how many wait in each queue.
 
-    def __init__(self, progress: Mapping[str, JobProgress]) -> None:
-        self._progress = progress
+    *waits* has, by queue, the seconds that the first waiting job has waited; none where nothing waits.
+    """
+
+    progress: Mapping[str, JobProgress] = field(default_factory=dict)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    waits: Mapping[str, float] = field(default_factory=dict)
+
+
+class _Jobs(Collector):
+    """The jobs that run and wait."""
+
+    def __init__(self, jobs: JobFigures) -> None:
+        self._jobs = jobs
 
     def collect(self) -> Iterable[Metric]:
         """Return one gauge for each number."""
         for name, text in (("done", "Images done"), ("left", "Images left"), ("rate", "Images a second")):
             gauge = GaugeMetricFamily(f"loop_job_images_{name}", f"{text} of a job that runs", labels=["job"])
-            for job, progress in self._progress.items():
+            for job, progress in self._jobs.progress.items():
                 gauge.add_metric([job], getattr(progress, name))
             yield gauge
+        waiting = GaugeMetricFamily("loop_jobs_waiting", "Jobs that wait for a worker", labels=["queue"])
+        text = "Seconds that the first job of a queue has waited"
+        seconds = GaugeMetricFamily("loop_jobs_wait_seconds", text, labels=["queue"])
+        for queue, length in self._jobs.lengths.items():
+            waiting.add_metric([queue], length)
+            seconds.add_metric([queue], self._jobs.waits.get(queue, 0.0))
+        yield from (waiting, seconds)
 
 
 def open_files() -> None:
@@ -82,14 +103,14 @@ def open_files() -> None:
         SECONDS.labels("none")
 
 
-def expose(progress: Mapping[str, JobProgress], seconds: Mapping[int, Mapping[str, float]]) -> bytes:
+def expose(jobs: JobFigures, seconds: Mapping[int, Mapping[str, float]]) -> bytes:
     """
     Return all metrics as text, of all processes if gunicorn runs several.
 
-    *progress* is that of the jobs, *seconds* those of the newest training of each project, by stage.
+    *seconds* are those of the newest training of each project, by stage.
     """
     metrics = CollectorRegistry()
-    metrics.register(_Progress(progress))
+    metrics.register(_Jobs(jobs))
     metrics.register(_TrainingSeconds(seconds))
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not folder:

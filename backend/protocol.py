@@ -12,9 +12,8 @@ from flask import Blueprint, Response, current_app, g, json, jsonify, request
 from backend import access
 from backend.body import BRIEF, read_body
 from backend.gate import Gate
-from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNCONNECTED, UNMAPPED, expose
+from backend.metrics import IMAGES_BROKEN, PREDICTIONS, UNCONNECTED, UNMAPPED, JobFigures, expose
 from loop.errors import PayloadError, UpstreamError
-from loop.job_queue.progress import JobProgress
 from loop.label_studio.interactive.backend import check_not_ours
 from loop.label_studio.interactive.prompts import Context, find_context
 from loop.label_studio.label_config import parse
@@ -123,13 +122,13 @@ def versions() -> Response:
 
 @protocol.get("/metrics")
 def metrics() -> Response:
-    """Counters for Prometheus, the progress of jobs if Redis answers, and where the newest trainings' seconds went."""
+    """Counters for Prometheus, the jobs if Redis answers, and where the newest trainings' seconds went."""
     rooms: Rooms = current_app.extensions["rooms"]
-    progress: dict[str, JobProgress] = {}
+    queue, jobs = rooms.queue, JobFigures()
     with suppress(UpstreamError):  # `loop status` and `loop doctor` tell that Redis does not answer
-        progress = rooms.queue.read_progress()
+        jobs = JobFigures(queue.read_progress(), queue.lengths(), queue.waits())
     seconds = {training.project_id: seconds_of(training) for training in rooms.trainings.store.newest()}
-    return Response(expose(progress, seconds), mimetype="text/plain; version=0.0.4")
+    return Response(expose(jobs, seconds), mimetype="text/plain; version=0.0.4")
 
 
 def _text(sent: Mapping[str, Any], key: str) -> str:

@@ -52,12 +52,6 @@ class FakeQueue(LonelyWork, ListedJobs, PageJobs):
     def workers(self):
         return {}
 
-    def lengths(self):
-        return {"gpu": 0, "default": 0}
-
-    def oldest(self):
-        return None
-
     @contextmanager
     def alone(self, name):
         yield

@@ -11,7 +11,7 @@ from rich.console import Console
 from loop.cli.grid import Field, show_table
 from loop.installation.findings import Finding, Level
 from loop.installation.status import ProjectStatus, Status
-from loop.training.progress_line import describe_training
+from loop.training.progress_line import describe_seconds, describe_training
 from loop.training.store import Training
 
 STYLE = {Level.OK: "green", Level.UNDER_WAY: "cyan", Level.WARNING: "yellow", Level.WRONG: "bold red"}
@@ -36,6 +36,8 @@ def show_status(out: Console, report: Status) -> None:
             out.print(f"project {project.id}: {project.alert}")
         for standing in project.standings:
             out.print(f"project {project.id}: {standing}")
+        if seconds := describe_seconds(project.training):
+            out.print(f"project {project.id}: {seconds}")
         if project.saved:
             out.print(f"project {project.id}: {project.saved}")
         if project.waits_for_a_person and project.training:

@@ -68,11 +68,12 @@ def status(installation: InstallationRoom) -> Status:
 def _queues(installation: InstallationRoom) -> dict[str, str]:
     try:
         workers, lengths = installation.queue.workers(), installation.queue.lengths()
-        progress = installation.queue.read_progress()
+        waits, progress = installation.queue.waits(), installation.queue.read_progress()
     except UpstreamError as error:
         return {"redis": str(error)}
     queues = {
         f"queue {name}": f"{count_of(workers.get(name, 0), 'worker')}, {count_of(length, 'job')} waiting"
+        + (f", the first for {waits[name]:.0f} s" if name in waits else "")
         for name, length in lengths.items()
     }
     running = {f"job {job}": f"{noted.line}" for job, noted in progress.items()}

@@ -148,11 +148,12 @@ class JobQueue(job_places.JobPlaces, Claims, PageQueue, job_list.JobList):
 
     def oldest(self) -> datetime | None:
         """Return when the first waiting job of `default` was enqueued; None without one. Raises UpstreamError."""
-        from rq import Queue
+        return self._find_oldest(DEFAULT)
 
-        with answering():
-            waiting = Queue(DEFAULT, connection=self._redis).get_jobs(0, 1)
-        return waiting[0].enqueued_at if waiting else None
+    def waits(self) -> Mapping[str, float]:
+        """Return for how many seconds the first waiting job of each queue has waited. Raises UpstreamError."""
+        now, oldest = datetime.now(UTC), {name: self._find_oldest(name) for name in (GPU, DEFAULT)}
+        return {name: max(0.0, (now - since).total_seconds()) for name, since in oldest.items() if since}
 
     def last_scheduled(self, job: str) -> datetime | None:
         """Return when the schedule last enqueued a job, such as `loop.jobs.sweep`. Raises UpstreamError."""
@@ -175,6 +176,13 @@ class JobQueue(job_places.JobPlaces, Claims, PageQueue, job_list.JobList):
             result = job.latest_result() if job.is_failed else None
         lines = (result.exc_string or "").strip().splitlines() if result else []
         return lines[-1][:300] if lines else ""
+
+    def _find_oldest(self, queue: str) -> datetime | None:
+        from rq import Queue
+
+        with answering():
+            waiting = Queue(queue, connection=self._redis).get_jobs(0, 1)
+        return waiting[0].enqueued_at if waiting else None
 
     def _ask(self, queue: str, function: str, *ids: int, timeout: int = SHORT) -> bool:
         """

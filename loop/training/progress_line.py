@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from loop.training.stopwatch import seconds_of
 from loop.training.store import Phase, Training, describe_progress
+
+MOST_STAGES = 4  # that are named
 
 
 def describe_training(training: Training | None) -> str:
@@ -22,6 +25,16 @@ def describe_training(training: Training | None) -> str:
         *(["to be cancelled"] if training.is_cancelled else []),
     ]
     return ", ".join(details)
+
+
+def describe_seconds(training: Training | None) -> str:
+    """Describe where the seconds of a training that ended went, the longest stages first; empty where none is known."""
+    seconds = seconds_of(training) if training and training.ended_at else {}
+    if not training or not seconds:
+        return ""
+    stages = sorted(seconds.items(), key=lambda stage: -stage[1])[:MOST_STAGES]
+    named = ", ".join(f"{name} {value:.1f}" for name, value in stages)
+    return f"training {training.id} took {sum(seconds.values()):.1f} s from asking to its end, of which {named}"
 
 
 def training_share(training: Training) -> float | None:

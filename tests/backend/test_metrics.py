@@ -41,6 +41,16 @@ def test_metrics_say_how_far_a_job_has_come(client, rooms):
     assert 'loop_job_images_rate{job="refresh-1"} 12.5' in lines
 
 
+def test_metrics_say_how_many_jobs_wait_and_for_how_long(client, rooms):
+    rooms.queue.lengths, rooms.queue.waits = lambda: {"gpu": 0, "default": 3}, lambda: {"default": 42.5}
+
+    lines = client.get("/metrics", headers=AUTH).text.splitlines()
+
+    assert 'loop_jobs_waiting{queue="default"} 3.0' in lines
+    assert 'loop_jobs_wait_seconds{queue="default"} 42.5' in lines
+    assert 'loop_jobs_wait_seconds{queue="gpu"} 0.0' in lines
+
+
 COUNT = """
 import os, shutil
 from backend import metrics

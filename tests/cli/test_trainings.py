@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from loop.cli.tree import app
 from loop.errors import UnknownProject, UnknownTraining
 from loop.gate.rule import GateOutcome
+from loop.training.stopwatch import spend
 from loop.training.store import Phase, TrainingEnd, TrainingState
 from loop.wiring import build
 from tests.builders import CONFIG
@@ -51,6 +52,17 @@ def test_a_training_is_shown_with_its_report(home):
 
     assert shown["asked_by"] == "by hand"
     assert shown["report"]["batch"] == {"asked": 16, "used": 4}
+
+
+def test_the_status_says_where_the_seconds_of_the_last_training_went(home):
+    training = home.trainings.store.ask(1, "by hand")
+    spend(home.trainings.store, training.id, {"wait": 0.5, "step": 86.4, "validate": 1.0, "export": 14.7, "gate": 1.7})
+    assert "training 1 took" not in loop("status")
+
+    home.trainings.store.end(training.id, TrainingState.FAILED)
+
+    line = "project 1: training 1 took 104.3 s from asking to its end, of which step 86.4, export 14.7, gate 1.7"
+    assert line in loop("status")
 
 
 def test_an_unknown_training_is_an_error_that_says_where_to_look(home):

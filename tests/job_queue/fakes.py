@@ -6,7 +6,16 @@ from loop.job_queue.page_queue import name_job
 
 
 class LonelyWork:
-    """No other job shares a work, and none waits for a place."""
+    """No other job shares a work, and none waits, neither for a worker nor for a place."""
+
+    def lengths(self):
+        return {"gpu": 0, "default": 0}
+
+    def oldest(self):
+        return None
+
+    def waits(self):
+        return {}
 
     def longest_wait(self, kind, work):
         return 0.0

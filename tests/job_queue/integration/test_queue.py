@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, closing
+from datetime import timedelta
 
 import pytest
 from rq import Queue, SimpleWorker
@@ -34,6 +35,19 @@ def redis(tmp_path_factory):
 def test_a_hundred_asks_make_one_job(jobs):
     assert [jobs.ask_retrain(7) for _ in range(100)] == [True] + [False] * 99
     assert jobs.lengths() == {GPU: 1, DEFAULT: 0}
+
+
+def test_a_queue_says_for_how_long_its_first_job_has_waited(jobs, connection):
+    assert jobs.waits() == {}
+
+    jobs.ask_review(7)
+    jobs.ask_sync(7)
+    first = Job.fetch("review-7", connection=connection)
+    first.enqueued_at -= timedelta(hours=1)
+    first.save()
+
+    assert list(jobs.waits()) == [DEFAULT]
+    assert jobs.waits()[DEFAULT] >= 3600
 
 
 def test_progress_is_read_until_nothing_is_left(jobs, connection):
@@ -70,6 +84,7 @@ ASK = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from datetime import timedelta
 from loop.wiring import build
 from loop.training.ask import ask_training
 with closing(build()) as rooms:
