@@ -38,6 +38,7 @@ bench: setup
 	$(VENV)/python -m scripts.bench.annotators
 	$(VENV)/python -m scripts.bench.predict $(if $(OTHER),--other $(OTHER) $(if $(START),--start "$(START)"))
 	$(VENV)/python -m scripts.bench.conversion
+	$(VENV)/python -m scripts.bench.references
 	$(VENV)/python -m scripts.bench.clusters
 	$(VENV)/python -m scripts.bench.first_reviews
 	$(VENV)/python -m scripts.bench.suspects $(if $(OBJECTLAB),--objectlab $(OBJECTLAB))
@@ -47,6 +48,7 @@ bench: setup
 	$(VENV)/python -m scripts.bench.training
 	$(VENV)/python -m scripts.bench.last_review
 	$(VENV)/python -m scripts.bench.eight_bits
+	$(VENV)/python -m scripts.bench.base_models
 	$(VENV)/python -m scripts.bench.tiles
 	$(VENV)/python -m scripts.bench.page
 

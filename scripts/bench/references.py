@@ -1,13 +1,12 @@
 """
 Measure the cost of vectors: crops per second, and Milvus Lite's writes and searches by size and index.
 
-`python -m scripts.bench.references [ROWS…]` prints the tables of `docs/benchmarks.md`; composed scenes, random unit
-vectors for the sizes. It starts its own Milvus Lite and stops it.
+`python -m scripts.bench.references [ROWS…]`: composed scenes for the embedders, random unit vectors for the sizes. It
+starts its own Milvus Lite and stops it. Matching is a search for a batch of vectors.
 """
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from loop.references import milvus_server
 from loop.references.entries import CollectionKind, Entry
@@ -29,26 +26,26 @@ from loop.regions import Pixels
 from loop.vision.embedders import Embedders
 from loop.vision.embedding import Embedder, Space, Vectors, normalise
 from loop.vision.encoder.efficientnet import BOX
+from scripts.bench.figures import BenchReport, Measurement, spread
 from scripts.demo import scenes
 
 ROUNDS, DIMENSION, K = 5, 448, 10
-SIZES = (2_000, 10_000, 20_000)
-out = Console()
+SIZES = (10_000, 20_000, 100_000)
 
 
 def main() -> None:
-    """Print both tables."""
+    """Measure and print."""
     sizes = tuple(int(one) for one in sys.argv[1:]) or SIZES
-    out.print(embedders())
+    crops = embedders()
     with milvus() as address:
-        out.print(collections(address, sizes))
+        load = f"a Milvus Lite of its own, unit vectors of {DIMENSION} numbers around 60 centres, one client"
+        BenchReport("references", load, [crops, collections(address, sizes)]).publish()
 
 
-def embedders() -> Table:
+def embedders() -> Measurement:
     """Measure crops per second, and how often the five nearest known stamps name a held-out stamp rightly."""
-    table = Table(
-        "embedder", "dimension", "image px", "crops/s, median (least to most)", "5-NN, held-out stamps", box=None
-    )
+    columns = ("", "dimension", "image, px", "crops a second", "right by 5 nearest, held-out stamps")
+    rows = []
     known, unseen = scenes.palettes()
     shown, asked = scenes.compose(known, 100, seed=1, prefix="r"), scenes.compose(unseen, 60, seed=2, prefix="q")
     for setting, size in (("yolo:", 320), ("yolo:", 640), ("efficientnet:", BOX)):
@@ -57,8 +54,8 @@ def embedders() -> Table:
         assert space is not None
         embedder = chosen.load(space, scenes.WARM_START)
         rates, right = rate(embedder, shown), accuracy(embedder, shown, asked)
-        table.add_row(setting, str(embedder.dimension), str(size), spread(rates, 0), f"{right:.2f}")
-    return table
+        rows.append([f"`{setting}`", str(embedder.dimension), str(size), spread(rates), f"{right:.2f}"])
+    return Measurement(f"Embedder, {ROUNDS} rounds, median (least to most)", columns, rows)
 
 
 def rate(embedder: Embedder, shown: list[scenes.Scene]) -> list[float]:
@@ -90,16 +87,16 @@ def pixels(scene: scenes.Scene) -> Pixels:
     return np.ascontiguousarray(np.asarray(scene.image)[:, :, ::-1])
 
 
-def collections(address: str, sizes: tuple[int, ...]) -> Table:
+def collections(address: str, sizes: tuple[int, ...]) -> Measurement:
     """Measure writes and searches by index and size."""
-    columns = ("upserts/s", "search 1, ms", "search 100, ms", "search after an upsert, ms", "count, ms", "recall@10")
-    table = Table("index", "vectors", *columns, "index built, s", box=None)
+    searches = ("search of 1, ms", "of 100, ms", "of 1 just after an upsert, ms", "count, ms", "recall@10")
+    rows = []
     for size in sizes:
         for name, above in (("FLAT", 10**9), ("HNSW", 0)):
             references = Milvus(address, seconds=600.0, policy=IndexPolicy(graph_above=above))
-            table.add_row(name, str(size), *measure_collection(references, size))
+            rows.append([name, f"{size:,}", *measure_collection(references, size)])
             references.close()
-    return table
+    return Measurement("Index of Milvus Lite", ("", "vectors", "upserts a second", *searches, "index built, s"), rows)
 
 
 def measure_collection(references: Milvus, size: int) -> list[str]:
@@ -125,19 +122,13 @@ def measure_collection(references: Milvus, size: int) -> list[str]:
     recall = sum(map(len, hits)) / (K * len(queries))
     return [
         f"{wrote:.0f}",
-        spread(single, 0),
-        spread(many, 0),
+        spread(single),
+        spread(many),
         f"{after:.0f}",
         f"{count:.0f}",
         f"{recall:.2f}",
         f"{built:.1f}",
     ]
-
-
-def spread(values: list[float], digits: int) -> str:
-    """Write median, least and most."""
-    median, least, most = statistics.median(values), min(values), max(values)
-    return f"{median:.{digits}f} ({least:.{digits}f} to {most:.{digits}f})"
 
 
 def seconds(call: Callable[[], object]) -> float:
