@@ -69,13 +69,13 @@ def judge_by_overlap(predicted: Sequence[Region], reviewed: Sequence[Region]) ->
     """
     Judge a prediction that the reviewer did not see.
 
-    A box is confirmed by a reviewed box with the same label and an IoU of at least 0.5. Region ids and exact places are
-    ignored, because they come from the prediction that the reviewer saw.
+    A box is confirmed by a reviewed box with the same label and an IoU of at least 0.5. Region ids, turns, shapes and
+    exact places are ignored: the reviewer had no such region to leave or to change.
     """
     originals: dict[int, Region] = {}
 
     def strip(region: Region) -> Region:
-        copy = replace(region, id="", rotation=0.0)
+        copy = replace(region, id="", rotation=0.0, shape="")
         originals[id(copy)] = region
         return copy
 

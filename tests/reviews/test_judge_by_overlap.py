@@ -1,5 +1,9 @@
 """Verdicts on a prediction that the reviewer did not see."""
 
+from dataclasses import replace
+
+import pytest
+
 from loop.reviews.verdicts import Decision, judge_by_overlap
 from tests.builders import box, region
 
@@ -22,3 +26,10 @@ def test_by_overlap_the_id_says_nothing():
     decisions = [one.decision for one in judge_by_overlap([region("same")], [far])]
 
     assert sorted(decisions) == [Decision.FALSE_POSITIVE, Decision.MISSED]
+
+
+@pytest.mark.parametrize("drawn", [{"shape": "polygon"}, {"rotation": 30.0}])
+def test_by_overlap_a_region_of_another_form_around_the_same_object_confirms(drawn):
+    (verdict,) = judge_by_overlap([region("p")], [replace(region("a"), **drawn)])
+
+    assert (verdict.decision, verdict.is_moved) == (Decision.CONFIRMED, False)
