@@ -27,7 +27,7 @@ RESULT_FIELDS = dict.fromkeys(  # the fields of a region that are read
 )
 ANNOTATION_FIELDS = {  # the fields of an annotation that are read; None stands for the whole value
     **dict.fromkeys(("id", "unique_id", "project", "task", "created_at", "updated_at", "completed_by", "lead_time")),
-    **dict.fromkeys(("was_cancelled", "ground_truth", "parent_prediction", "import_id")),
+    **dict.fromkeys(("was_cancelled", "ground_truth", "parent_prediction", "import_id", "updated_by")),
     "result": RESULT_FIELDS,
 }
 IMPORT_MARK = -1_819_242_352  # `import_id` of annotations that `loop import` made: exports have none below 1
@@ -135,7 +135,7 @@ def read_review(
         regions=reading.regions,
         created_at=_instant(json, "created_at", where),
         updated_at=_instant(json, "updated_at", where),
-        annotator=_person(json.get("completed_by")),
+        annotator=_read_annotator(json),
         lead_time=_seconds(json.get("lead_time")),
         is_skipped=bool(json.get("was_cancelled")),
         is_ground_truth=bool(json.get("ground_truth")),
@@ -213,6 +213,13 @@ def _seconds(value: object) -> float | None:
     """Return the seconds that a review took; None if they are missing or impossible."""
     seconds = number(value)
     return seconds if seconds is not None and 0 <= seconds <= LONGEST else None
+
+
+def _read_annotator(json: Json) -> int | None:
+    """Read who annotated: of what `loop accept` made and somebody looked at since, who changed it last."""
+    is_taken_over = json.get("import_id") == ACCEPT_MARK and not _is_unseen(json)
+    changed_by = _person(json.get("updated_by")) if is_taken_over else None
+    return changed_by or _person(json.get("completed_by"))
 
 
 def _person(completed_by: object) -> int | None:

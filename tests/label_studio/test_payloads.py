@@ -4,7 +4,7 @@ import pytest
 
 from loop.errors import PayloadError
 from loop.label_studio.label_config import parse
-from loop.label_studio.payloads import project_id_of, read_review, read_task
+from loop.label_studio.payloads import ACCEPT_MARK, project_id_of, read_review, read_task
 from tests.builders import CONFIG, ls_annotation, ls_region, ls_task
 
 
@@ -47,3 +47,19 @@ def test_the_project_is_read_with_and_without_its_creation_time(text, number):
 def test_what_is_no_project_is_refused(text):
     with pytest.raises(PayloadError, match="project"):
         project_id_of(text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "annotator"),
+    [
+        ({"lead_time": None}, 77),
+        ({"lead_time": 3.0}, 4),
+        ({"lead_time": 3.0, "updated_by": None}, 77),
+        ({"lead_time": 3.0, "import_id": None}, 77),
+    ],
+    ids=["accepted", "changed-since", "by-somebody-unknown", "of-a-person"],
+)
+def test_what_was_accepted_and_changed_since_is_by_who_changed_it(fields, annotator):
+    json = ls_annotation(**{"completed_by": 77, "updated_by": 4, "import_id": ACCEPT_MARK, **fields})
+
+    assert read_review(json, parse(CONFIG)).annotator == annotator

@@ -15,7 +15,7 @@ from loop.serving.pre_annotate import assign_streams, make_log_entries
 from loop.serving.predict import Suggestion
 from loop.serving.queue_order import AuditPolicy
 from loop.serving.store import KNOWN, QUEUE
-from tests.builders import ls_task, region, review, served
+from tests.builders import LONG_AGO, ls_task, region, review, served
 from tests.fakes import FakeLabelStudio
 from tests.swap import swap
 
@@ -133,6 +133,18 @@ def test_a_task_that_lacks_annotations_stays_open_when_it_is_shown_again_no_more
 
     assert first not in known.rates.shown_again.read(1).tasks
     assert (task["overlap"], task["is_labeled"]) == (asked, False)
+
+
+def test_a_user_whose_annotations_nobody_looked_at_is_no_annotator_to_show_tasks_to(known):
+    """Else a task that everybody had would be opened for nobody, and stay open."""
+    answer(known, 5, 1, minutes=1)
+    for task in range(1, 5):
+        answer(known, task, 2, minutes=1)
+    answer(known, 6, 77, is_unseen=True)
+
+    assert show_again(known.rates, 1) == ""
+    assert known.studio.client.overlaps() == {}
+    assert known.rates.shown_again.count_since(1, LONG_AGO) == 10
 
 
 def test_a_task_that_a_killed_run_did_not_open_is_opened_by_the_next(known):

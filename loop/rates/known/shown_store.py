@@ -55,12 +55,17 @@ class ShownAgain:
 
     def read_annotators(self, project_id: int) -> frozenset[int]:
         """Return everybody who annotated or skipped a task of a project."""
-        is_by_hand = (is_standing(project_id), ~reviews.c.is_imported, reviews.c.annotator.is_not(None))
+        query = sa.select(reviews.c.annotator).where(*_is_by_hand(project_id), reviews.c.annotator.is_not(None))
         with self._engine.connect() as connection:
-            return frozenset(connection.scalars(sa.select(reviews.c.annotator).where(*is_by_hand).distinct()))
+            return frozenset(connection.scalars(query.distinct()))
 
     def count_since(self, project_id: int, moment: datetime) -> int:
         """Count the reviews that people made after a moment."""
-        is_newer = (is_standing(project_id), ~reviews.c.is_imported, reviews.c.created_at > moment)
+        is_newer = (*_is_by_hand(project_id), reviews.c.created_at > moment)
         with self._engine.connect() as connection:
             return int(connection.scalar(sa.select(sa.func.count()).select_from(reviews).where(*is_newer)) or 0)
+
+
+def _is_by_hand(project_id: int) -> tuple[sa.ColumnElement[bool], ...]:
+    """The review was made by a person: by no import, and not of a prediction that nobody looked at."""
+    return is_standing(project_id), ~reviews.c.is_imported, ~reviews.c.is_unseen
