@@ -23,10 +23,11 @@ class AcceptPlan:
     """
     The open tasks that can be accepted so that at most *error* of their boxes are wrong, with 95% confidence.
 
-    *audited* tasks within the limit bear this out: *wrong* of their *judged* boxes were. *open* tasks were predicted by
-    the *version*, *open_audits* of them are in the audit. Without tasks, *needed* is the number of audited tasks that
-    would be enough, where *all_audited* are reviewed; None if no number is: too many boxes are wrong, or, with
-    *too_few*, so few tasks are open that no number would be enough even if all boxes were right.
+    The share is that of them and of the *accepted_before* within the same limit, together. *audited* tasks within the
+    limit bear this out: *wrong* of their *judged* boxes were. *open* tasks were predicted by the *version*,
+    *open_audits* of them are in the audit. Without tasks, *needed* is the number of audited tasks that would be enough,
+    where *all_audited* are reviewed; None if no number is: too many boxes are wrong, or, with *too_few*, so few tasks
+    are open that no number would be enough even if all boxes were right.
     """
 
     project: int
@@ -34,6 +35,7 @@ class AcceptPlan:
     error: float
     tasks: tuple[AcceptedTask, ...]
     boxes: int
+    accepted_before: int
     audited: int
     wrong: int
     judged: int
@@ -80,6 +82,7 @@ def plan_acceptance(rates: RatesRoom, project_id: int, error: float) -> AcceptPl
         error=error,
         tasks=tasks,
         boxes=sum(image.boxes for image in images.values()),
+        accepted_before=sum(limit.takes(image) for image in sample.accepted.values()) if limit else 0,
         audited=len(within),
         wrong=sum(image.wrong for image in within),
         judged=sum(image.judged for image in within),
