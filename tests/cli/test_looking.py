@@ -12,7 +12,7 @@ from loop.crops.suspicion import SuspectBox, SuspectKind
 from loop.references.plan import plan
 from loop.vision.embedding import Space
 from loop.wiring import build
-from tests.builders import CONFIG, NOON, region, served
+from tests.builders import CONFIG, NOON, region, review, served
 from tests.cli.runner import loop
 
 
@@ -50,6 +50,20 @@ def test_the_last_suspects_are_listed_by_kind_without_another_look(home):
     assert [(suspect["kind"], suspect["task_id"], suspect["score"]) for suspect in told["suspects"]] == [
         ("swapped", 7, 0.75)
     ]
+
+
+def test_suspects_on_tasks_that_were_reviewed_since_the_last_look_are_left_out(home):
+    home.reviews.store.record(review(region(), task=7, minutes=60), {"image": "/a.jpg"})
+
+    shown = loop("suspects", "--project", "1", "--last")
+    told = json.loads(loop("suspects", "--project", "1", "--last", "--kind", "swapped", "--json"))
+    crops = loop("crops", "list", "--project", "1", "--order", "swapped")
+
+    assert "[bold]r" not in shown
+    assert "3 more are on tasks reviewed since" in shown
+    assert "--view" not in shown
+    assert told["suspects"] == []
+    assert "reviewed since" in crops
 
 
 def test_a_look_without_milvus_and_weights_says_what_was_not_looked_at(home):

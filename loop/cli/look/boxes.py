@@ -50,7 +50,8 @@ def suspects(
     champion is sure of a detection that nobody drew. Misplaced: a sure
     detection covers the box only in part, or no version finds it. Scores
     are between 0 and 1. A version repeats some errors of the reviews that
-    it was trained on; these are not found.
+    it was trained on; these are not found. --last leaves out tasks that
+    were reviewed since.
     """
     rooms = open_rooms(project)
     found = rooms.crops.suspects.read(project) if is_last else None
@@ -59,13 +60,17 @@ def suspects(
             find_suspects.look(rooms.crops, project)
         found = rooms.crops.suspects.read(project)
     assert found is not None
-    listed = [suspect for each in ([kind] if kind else SuspectKind) for suspect in found.of_kind(each)]
+    of_kind = [suspect for each in ([kind] if kind else SuspectKind) for suspect in found.of_kind(each)]
+    changed = rooms.crops.suspects.find_reviewed_since(project, find_suspects.list_tasks(of_kind), found.looked_at)
+    listed = [suspect for suspect in of_kind if suspect.task_id not in changed]
     fields = (
         *(Field("kind"), Field("task", is_number=True), Field("region", rank=2), Field("label", folds=True)),
         *(Field("score", is_number=True), Field("perhaps", rank=1, folds=True)),
     )
     show_table(out, fields, [_suspect_row(suspect) for suspect in listed[:MOST_SHOWN]], MEANING)
     out.print(find_suspects.describe(found))
+    if changed:
+        out.print(f"{len(of_kind) - len(listed)} more are on tasks reviewed since; without --last it looks again")
     if view:
         out.print(put_tasks(rooms.studio.client, project, SUSPECTS_TITLE, find_suspects.list_tasks(listed)).line)
     elif listed:
@@ -158,7 +163,8 @@ def _suspect_row(suspect: SuspectBox) -> tuple[str, ...]:
 
 def _crop_row(crop: Crop) -> tuple[str, ...]:
     score = "" if crop.score is None else f"{crop.score:.2f}"
-    return (crop.box.text, crop.label, score, crop.verdict, crop.suggested)
+    verdict = "reviewed since" if crop.is_changed else crop.verdict
+    return (crop.box.text, crop.label, score, verdict, crop.suggested)
 
 
 def _queued_row(task: QueuedTask) -> tuple[str, ...]:
