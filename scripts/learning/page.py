@@ -92,7 +92,7 @@ def _write_table(orders: Sequence[OrderSummary]) -> Iterator[str]:
     yield f"| {' | '.join(columns)} |"
     yield "|" + "---|" * len(columns)
     for order in orders:
-        needed = [_write_needed(*order.needed[share], order.seeds) for share in SHARES]
+        needed = [_write_needed(order, share) for share in SHARES]
         edits = ", ".join(f"{edits:.1f}" for edits in order.edits)
         gains = [order.gains[axis].text() if axis in order.gains else "" for axis in AXES]
         cells = [order.order, str(order.seeds), order.last.text(), order.areas["images"].text(), *gains, *needed, edits]
@@ -121,10 +121,13 @@ def _write_gain(gain: Between | None, digits: int = 3) -> str:
     return gain.text(digits) if gain else ""
 
 
-def _write_needed(needed: Between | None, reached: int, seeds: int) -> str:
+def _write_needed(order: OrderSummary, share: float) -> str:
+    if share not in order.needed:
+        return "not measured"
+    needed, reached = order.needed[share]
     if needed is None:
         return "not reached"
-    return needed.text(0) + (f", by {reached} of {seeds} seeds" if reached < seeds else "")
+    return needed.text(0) + (f", by {reached} of {order.seeds} seeds" if reached < order.seeds else "")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ class OrderSummary:
     Curves of one seed are compared up to the least end of any of them. *gains* are the areas less those of the random
     order with the same seed; empty without that order. *needed* has, by share, the labelled images after which the
     curve reaches that share of the precision with all images, and how many seeds *reached* it: the mean is that of
-    these seeds alone. *edits* is the number of edits an image in each round, *without* that without suggestions.
+    these seeds alone. It is empty where no run reviewed all images. *edits* is the number of edits an image in each
+    round, *without* that without suggestions.
     """
 
     order: str
@@ -80,7 +81,7 @@ def _summarise(
         last=mean_over_seeds([run.rounds[-1].map50_95 for run in runs]),
         areas={axis: mean_over_seeds([of_run[order, seed] for seed in seeds]) for axis, of_run in areas.items()},
         gains={axis: mean_over_seeds(of_axis) for axis, of_axis in gains.items() if of_axis},
-        needed={share: _find_needed(runs, full, share) for share in SHARES},
+        needed={share: _find_needed(runs, full, share) for share in (SHARES if full else ())},
         edits=tuple(
             mean_over_seeds([run.rounds[at].edits_an_image for run in runs]).mean
             for at in range(min(len(run.rounds) for run in runs))

@@ -1,7 +1,10 @@
 """What a study says of its orders."""
 
+import json
+
 import pytest
 
+from scripts.learning.page import publish, write_studies
 from scripts.learning.plan import RoundResult, RunPlan, RunResult
 from scripts.learning.summary import summarise
 
@@ -76,8 +79,25 @@ def test_edits_are_boxes_added_deleted_moved_or_relabelled():
     assert product.without == 0.5
 
 
-def test_without_a_run_on_all_images_no_labels_are_needed():
+def test_without_a_run_on_all_images_the_labels_that_are_needed_are_not_measured():
     (product,) = summarise([run("product", 1, 0.1, 0.2)])
 
-    assert product.needed[0.9] == (None, 0)
+    assert product.needed == {}
     assert product.gains == {}
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ([], "not measured"),
+        ([("full", 1, 0.5)], "not reached"),
+        ([("full", 1, 0.2), ("product", 2, 0.1), ("full", 2, 0.5)], "36 (one seed), by 1 of 2 seeds"),
+    ],
+    ids=["no-run-on-all-images", "reached-by-none", "reached-by-one"],
+)
+def test_the_page_tells_what_was_not_measured_from_what_was_not_reached(tmp_path, others, words):
+    path = publish("acquisition", "composed", [run("product", 1, 0.1, 0.2), *(run(*each) for each in others)], tmp_path)
+
+    page = write_studies([json.loads(path.read_text())])
+
+    assert f"| {words} |" in page
