@@ -25,7 +25,9 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (as long as the process)
         getattr(sys, name).reconfigure(errors="backslashreplace")  # a label may have any character
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # the last look for garbage, among all modules, would take a sixth of a short command
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
