@@ -23,11 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
 from scripts.bench.event_clients import Answer, EventSource, Latencies, capture
 from scripts.bench.figures import BenchReport, Goal, Measurement
-from scripts.bench.growth import Sample, processes, sample, slope, thin
+from scripts.bench.growth import Sample, cpu_seconds, sample, slope, thin
 from scripts.bench.installation import LoadedInstallation, compose, installation
 from scripts.bench.intake import count_events
 from scripts.demo import services
@@ -115,7 +114,7 @@ def run(folder: Path, annotators: int, seconds: float) -> BenchReport:
         source = EventSource(loaded, project_id, capture(loaded, project_id, Annotator(loaded.api, project_id, shown)))
         crowd = Crowd(loaded, project_id, source)
         services.wait_until(crowd.is_served, "nothing is predicted")
-        before, cpu_before = count_events(loaded), cpu_seconds(loaded)
+        before, cpu_before = count_events(loaded), cpu_seconds(loaded.settings.home, loaded.studio.pid)
         worker = threading.Thread(target=crowd.work, args=[annotators, seconds])
         began = time.monotonic()
         worker.start()
@@ -123,21 +122,13 @@ def run(folder: Path, annotators: int, seconds: float) -> BenchReport:
             samples.append((time.monotonic() - began, sample(loaded.settings)))
             print(f"{samples[-1][0]:6.0f} s  {len(crowd.opened)} opened, {len(crowd.submitted)} submitted", flush=True)
             worker.join(SAMPLE_SECONDS)
-        cpu = {name: taken - cpu_before.get(name, 0.0) for name, taken in cpu_seconds(loaded).items()}
+        cpu = {
+            name: taken - cpu_before.get(name, 0.0)
+            for name, taken in cpu_seconds(loaded.settings.home, loaded.studio.pid).items()
+        }
         services.wait_until(loaded.rooms.reviews.events.spool.is_empty, "events stay in the spool")
         recorded = count_events(loaded) - before
     return make_report(crowd, samples, cpu, annotators, recorded)
-
-
-def cpu_seconds(loaded: LoadedInstallation) -> dict[str, float]:
-    """Return the CPU seconds that each part has taken, with the jobs that have ended; Label Studio is one of them."""
-    taken: dict[str, float] = {}
-    for name, process in (*processes(loaded.settings.home), ("Label Studio", psutil.Process(loaded.studio.pid))):
-        with suppress(psutil.Error):
-            times = process.cpu_times()
-            ended = 0.0 if name == "web" else times.children_user + times.children_system
-            taken[name] = taken.get(name, 0.0) + times.user + times.system + ended
-    return taken
 
 
 def make_report(

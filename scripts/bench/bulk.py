@@ -22,12 +22,14 @@ import psutil
 from loop.errors import UpstreamError
 from scripts.bench import weights
 from scripts.bench.figures import BenchReport, Goal, Measurement
+from scripts.bench.growth import cpu_seconds
 from scripts.bench.installation import LoadedInstallation, compose, installation
 from scripts.bench.served_backend import serving
 from scripts.demo import project as projects
 
 TASKS, PIXELS, IMAGES, SIZE = 2000, 640, 200, (320, 240)
 LIMIT_SECONDS, EVERY = 12.0, 0.5
+LEAST_CPU = 1.0  # seconds of a part that is listed
 COMMANDS = ("connect", "sync", "status", "doctor")
 WORK = "bulk prediction of 10,000 tasks"
 
@@ -40,6 +42,7 @@ class Watched:
     all_s: float = 0.0
     memory: list[float] = field(default_factory=list)
     line: str = ""
+    cpu: dict[str, float] = field(default_factory=dict)  # seconds of each part
 
 
 def main() -> None:
@@ -86,6 +89,7 @@ def watch(loaded: LoadedInstallation, project_id: int, addresses: list[str]) -> 
     loaded.api.post(f"/api/projects/{project_id}/import", json=tasks, timeout=600).raise_for_status()
     imported = time.monotonic()
     print(f"imported in {imported - began:.1f} s", flush=True)
+    before = cpu_seconds(loaded.settings.home, loaded.studio.pid)
     while not watched.all_s:
         time.sleep(EVERY)
         watched.memory.append(_worker_memory())
@@ -97,6 +101,8 @@ def watch(loaded: LoadedInstallation, project_id: int, addresses: list[str]) -> 
         project = loaded.rooms.studio.projects.get(project_id)
         if watched.first_s and not progress and project.refresh_asked == project.refresh_done:
             watched.all_s = now
+    after = cpu_seconds(loaded.settings.home, loaded.studio.pid)
+    watched.cpu = {name: taken - before.get(name, 0.0) for name, taken in after.items()}
     stored = client.count_open(project_id, champion.name)
     assert stored == len(addresses), f"{stored} of {len(addresses)} are stored"
     return watched
@@ -161,8 +167,18 @@ def make_report(
     share = rate / images_a_second
     goal = Goal(WORK, "at least 0.85 of the limit of all workers", f"{share:.2f}, {tasks} tasks", share >= 0.85)
     load = f"{tasks} tasks of {SIZE[0]}x{SIZE[1]}, detected at {pixels} px; Label Studio runs on the same cores"
-    table = Measurement("Bulk prediction", ("", "measured"), rows)
-    return BenchReport("bulk", load, [table], [goal], raw={"memory": watched.memory, "last_line": watched.line})
+    of_both = watched.all_s * (os.cpu_count() or 1)
+    cost = [
+        [name, f"{taken:.1f}", f"{taken / of_both:.2f}", f"{1000 * taken / tasks:.1f}"]
+        for name, taken in sorted(watched.cpu.items())
+        if taken >= LEAST_CPU
+    ]
+    tables = [
+        Measurement("Bulk prediction", ("", "measured"), rows),
+        Measurement("Cost until the last", ("", "CPU, s", "share of the cores", "CPU a task, ms"), cost),
+    ]
+    raw: dict[str, object] = {"memory": watched.memory, "last_line": watched.line, "cpu": watched.cpu}
+    return BenchReport("bulk", load, tables, [goal], raw=raw)
 
 
 if __name__ == "__main__":

@@ -97,3 +97,14 @@ def processes(home: Path) -> Iterator[tuple[str, psutil.Process]]:
             is_child = parent is not None and parent.environ().get(PART) == name
             if name and not (is_child and name.startswith("worker")):
                 yield (f"{name} process" if is_child else name), process
+
+
+def cpu_seconds(home: Path, studio_pid: int) -> dict[str, float]:
+    """Return the CPU seconds that each part has taken, with the jobs that have ended; Label Studio is one of them."""
+    taken: dict[str, float] = {}
+    for name, process in (*processes(home), ("Label Studio", psutil.Process(studio_pid))):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            ended = 0.0 if name == "web" else times.children_user + times.children_system
+            taken[name] = taken.get(name, 0.0) + times.user + times.system + ended
+    return taken
