@@ -4,7 +4,9 @@
 # The first of these that starts: pyenv has a name for each version that it knows. Another one by `make PYTHON=…`.
 PYTHON ?= $(firstword $(shell for name in python3.11 python3.12 python3.13 python3; do $$name -c '' 2>&- && command -v $$name; done; true))
 VENV := .venv/bin
-# Tests run beside each other, one process for each core.
+# Tests run beside each other, in a process more than there are cores: they often wait for servers.
+PROCESSES := $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
+BESIDE := -n $(PROCESSES) --maxprocesses 4 --dist loadfile
 ONE_THREAD := OMP_NUM_THREADS=1
 
 # A run starts hundreds of processes that import this checkout: its modules are compiled once, not by each of them.
@@ -19,10 +21,10 @@ demo: setup
 
 # A file of tests stays in one process, so its servers start once. The files run in the order of tests/order.py.
 test: setup check
-	$(ONE_THREAD) $(VENV)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(ONE_THREAD) $(VENV)/python -m pytest $(BESIDE) --no-loadscope-reorder
 
 test-unit:
-	$(ONE_THREAD) $(VENV)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not integration and not long and not chaos"
+	$(ONE_THREAD) $(VENV)/python -m pytest $(BESIDE) -m "not integration and not long and not chaos"
 
 test-long: setup
 	$(VENV)/python -m pytest -m long

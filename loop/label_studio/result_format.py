@@ -153,11 +153,13 @@ def _pair(drawn: list[_Drawn]) -> Iterable[_Drawn]:
     for shape in sorted(drawn, key=lambda shape: shape.kind == "labels"):
         hosts.setdefault(shape.id, shape)
     paired: dict[str, list[tuple[str, str]]] = {}
-    guests = [shape for shape in drawn if shape.kind == "labels" and shape.id and hosts[shape.id] is not shape]
-    for guest in guests:
-        pairs = [(guest.control, text) for texts in guest.texts for text in texts]
-        paired.setdefault(guest.id, []).extend(pairs)
-    shapes = [shape for shape in drawn if not any(shape is guest for guest in guests)]
+    shapes: list[_Drawn] = []
+    for shape in drawn:
+        if shape.kind != "labels" or not shape.id or hosts[shape.id] is shape:
+            shapes.append(shape)
+        else:
+            pairs = [(shape.control, text) for texts in shape.texts for text in texts]
+            paired.setdefault(shape.id, []).extend(pairs)
     return [replace(one, paired=tuple(paired.get(one.id, ()))) if hosts[one.id] is one else one for one in shapes]
 
 

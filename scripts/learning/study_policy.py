@@ -17,7 +17,13 @@ DEFAULT = "default"
 FORMER = "least_steps=0"  # that of runs without a policy in their name, made before the loop had another
 START = "start"  # what each training starts from: champion, or base
 SETTINGS = ("epochs", "batch", "freeze", "least_steps", "image_size", "replay_share", "background_share")  # of the loop
-ARGUMENTS: Mapping[str, type] = {"close_mosaic": int, "warmup_epochs": float}  # of ultralytics
+ARGUMENTS: Mapping[str, type] = {  # of ultralytics
+    "close_mosaic": int,
+    "warmup_epochs": float,
+    "optimizer": str,
+    "lr0": float,
+    "cos_lr": int,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class StudyPolicy:
     """
 
     settings: Mapping[str, str]
-    arguments: Mapping[str, float]
+    arguments: Mapping[str, float | str]
     from_base: bool = False
 
     @classmethod
