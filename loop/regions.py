@@ -28,13 +28,18 @@ class Box:
     y1: float
 
     @property
+    def sides(self) -> tuple[float, float, float, float]:
+        """Its sides as `xyxy`."""
+        return self.x0, self.y0, self.x1, self.y1
+
+    @property
     def area(self) -> float:
         """Area in fractions of the image; zero for a box without extent."""
         return max(0.0, self.x1 - self.x0) * max(0.0, self.y1 - self.y0)
 
     def clip(self) -> Box:
         """Return the part of the box that lies on the image."""
-        return Box(*(min(1.0, max(0.0, side)) for side in (self.x0, self.y0, self.x1, self.y1)))
+        return Box(*(min(1.0, max(0.0, side)) for side in self.sides))
 
     def iou(self, other: Box) -> float:
         """Intersection over union; zero where either box has no extent."""
@@ -48,8 +53,7 @@ class Box:
 
     def is_close_to(self, other: Box, tolerance: float) -> bool:
         """Tell whether no side differs by more than *tolerance* (fractions of the image)."""
-        ours, theirs = (self.x0, self.y0, self.x1, self.y1), (other.x0, other.y0, other.x1, other.y1)
-        return all(abs(a - b) <= tolerance for a, b in zip(ours, theirs, strict=True))
+        return all(abs(a - b) <= tolerance for a, b in zip(self.sides, other.sides, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +110,16 @@ def find_doubles(boxes: Sequence[Box], kinds: Sequence[str], *, one_object: floa
     *boxes* come the surest first. Only boxes of one of the *kinds* can show the same object, and do where their IoU is
     at least *one_object*. A box that is a double has no doubles itself.
     """
+    import numpy as np
+
+    from loop.overlap import measure_iou
+
+    sides = np.array([box.sides for box in boxes]).reshape(-1, 4)
+    overlap = measure_iou(sides, sides) >= one_object
     doubles: list[int | None] = []
-    for place, box in enumerate(boxes):
-        surer = (other for other in range(place) if doubles[other] is None and kinds[other] == kinds[place])
-        doubles.append(next((other for other in surer if box.iou(boxes[other]) >= one_object), None))
+    for place, kind in enumerate(kinds):
+        surer = (other for other in np.flatnonzero(overlap[place, :place]).tolist() if doubles[other] is None)
+        doubles.append(next((other for other in surer if kinds[other] == kind), None))
     return doubles
 
 
@@ -151,7 +161,7 @@ def enclosing(box: Box, degrees: float, aspect: float) -> Box:
 def write_region(region: Region) -> dict[str, Any]:
     """Write a region as JSON: the box as four fractions, `xyxy`; keys without a value are left out."""
     box = region.box
-    content: dict[str, Any] = {"id": region.id, "box": [box.x0, box.y0, box.x1, box.y1], "label": region.label}
+    content: dict[str, Any] = {"id": region.id, "box": list(box.sides), "label": region.label}
     if region.score is not None:
         content["score"] = region.score
     if region.rotation:

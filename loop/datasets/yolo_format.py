@@ -138,7 +138,7 @@ _QuotingDumper.add_representer(
 def _clip_to_image(region: Region) -> Box:
     """Return the part of a box that lies on the image. Raises PayloadError."""
     box = region.box
-    sides = (box.x0, box.y0, box.x1, box.y1)
+    sides = box.sides
     if not all(map(_is_finite, sides)):
         raise PayloadError(f"region {region.id} box", "four finite numbers", box)
     return box if min(sides) >= 0.0 and max(sides) <= 1.0 else box.clip()

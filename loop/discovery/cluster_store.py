@@ -209,7 +209,7 @@ def _read_named_boxes(connection: sa.Connection, project_id: int, tasks: Iterabl
 
 
 def _box_row(member: Member) -> dict[str, Any]:
-    box = [member.box.x0, member.box.y0, member.box.x1, member.box.y1]
+    box = list(member.box.sides)
     return {"task_id": member.task, "crop": member.crop, "image": member.image, "box": box, "region": member.region}
 
 

@@ -81,7 +81,7 @@ def _read_labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], lis
     """Class ids and boxes of a label file; a repeated line counts once, as in ultralytics."""
     lines = dict.fromkeys(path.read_text().splitlines())
     regions = read_lines("\n".join(lines), class_names, str(path))
-    boxes = [[region.box.x0, region.box.y0, region.box.x1, region.box.y1] for region in regions]
+    boxes = [list(region.box.sides) for region in regions]
     return [class_names.index(region.label) for region in regions], boxes
 
 

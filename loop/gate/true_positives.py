@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loop.gate.evaluation import IOUS, Evaluation
+from loop.overlap import measure_iou
 
 THRESHOLDS = np.linspace(0.5, 0.95, IOUS)
 
@@ -20,7 +21,7 @@ def mark_hits(evaluation: Evaluation) -> Evaluation:
         on_image = np.flatnonzero(labels.image == image)
         ranked = np.flatnonzero(detections.image == image)
         ranked = ranked[np.argsort(-detections.confidence[ranked], kind="stable")]
-        overlap = _ious(labels.box[on_image], detections.box[ranked])
+        overlap = measure_iou(labels.box[on_image], detections.box[ranked])
         overlap[labels.class_id[on_image][:, None] != detections.class_id[ranked]] = 0
         hits[ranked] = _claim(overlap)
     return replace(evaluation, detections=replace(detections, hits=hits))
@@ -36,14 +37,3 @@ def _claim(overlap: NDArray[np.float64]) -> NDArray[np.bool_]:
         hits[place] = free[best, np.arange(IOUS)] >= THRESHOLDS
         is_taken[best, np.arange(IOUS)] |= hits[place]
     return hits
-
-
-def _ious(labels: NDArray[np.float32], detections: NDArray[np.float32]) -> NDArray[np.float64]:
-    """IoU of every box with every other, (labels, detections)."""
-    first, second = labels[:, None].astype(float), detections[None].astype(float)
-    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
-    shared = np.clip(sides, 0, None).prod(axis=-1)
-    areas = (first[..., 2:] - first[..., :2]).prod(axis=-1) + (second[..., 2:] - second[..., :2]).prod(axis=-1)
-    union = areas - shared
-    ious: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return ious

@@ -239,4 +239,4 @@ def _around(polygons: object) -> tuple[float, float, float, float] | None:
             return None
         points += zip(numbers[::2], numbers[1::2], strict=True)
     box = enclose(points) if points else None
-    return (box.x0, box.y0, box.x1, box.y1) if box else None
+    return box.sides if box else None

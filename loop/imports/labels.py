@@ -90,7 +90,7 @@ def are_same(ours: Sequence[Region], theirs: Sequence[Region]) -> bool:
 
 
 def _round_sides(box: Box) -> list[float]:
-    return [round(side, 6) for side in (box.x0, box.y0, box.x1, box.y1)]
+    return [round(side, 6) for side in box.sides]
 
 
 def _write_regions(boxes: Sequence[ForeignBox], label_of: Mapping[str, str], seed: str) -> list[Region]:

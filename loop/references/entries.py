@@ -49,7 +49,7 @@ class Neighbour:
 
 def crop_key(image: str, box: Box) -> str:
     """Return the key of a place on an image: of the address, and of the box to a ten-thousandth of the image."""
-    sides = (round(side, SAME_PLACE) + 0.0 for side in (box.x0, box.y0, box.x1, box.y1))
+    sides = (round(side, SAME_PLACE) + 0.0 for side in box.sides)
     return _short_hash(image, *(f"{side:.{SAME_PLACE}f}" for side in sides))
 
 

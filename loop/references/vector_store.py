@@ -235,7 +235,7 @@ def _row(wanted: WantedVector) -> dict[str, Any]:
         "crop": wanted.crop,
         "task_id": wanted.entry.task,
         "image": wanted.image,
-        "box": [wanted.box.x0, wanted.box.y0, wanted.box.x1, wanted.box.y1],
+        "box": list(wanted.box.sides),
         "region": wanted.entry.region,
         "label": wanted.entry.label,
         "version": wanted.entry.version,

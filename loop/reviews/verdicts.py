@@ -117,17 +117,21 @@ def _by_overlap(
     predicted: Sequence[Region], reviewed: Sequence[Region], paired: dict[int, int], same_object: float
 ) -> dict[int, int]:
     """Pair the regions left over by ids: the one-to-one assignment with the largest total IoU (Hungarian method)."""
+    taken = set(paired.values())
     rows = [index for index in range(len(predicted)) if index not in paired]
-    columns = [index for index in range(len(reviewed)) if index not in set(paired.values())]
+    columns = [index for index in range(len(reviewed)) if index not in taken]
     if not rows or not columns:
         return {}
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    overlap = np.array([[predicted[row].box.iou(reviewed[column].box) for column in columns] for row in rows])
+    from loop.overlap import measure_iou
+
+    ours, theirs = [predicted[row] for row in rows], [reviewed[column] for column in columns]
+    overlap = measure_iou(*(np.array([region.box.sides for region in regions]) for regions in (ours, theirs)))
     # A pair with too little overlap is worth nothing, so it never replaces a pair with enough. Of equal overlaps the
     # pair with the same label is the same object.
-    same_label = np.array([[predicted[row].label == reviewed[column].label for column in columns] for row in rows])
+    same_label = np.equal.outer(*(np.array([region.label for region in regions], object) for regions in (ours, theirs)))
     worth = np.where(overlap >= same_object, overlap + 0.01 * same_label, 0.0)
     return {
         rows[row]: columns[column]

@@ -228,7 +228,7 @@ def _make_regions(version: str, task_id: int, detections: Sequence[Detection], n
 
 def region_id(version: str, task_id: int, label: str, box: Box, number: int = 0) -> str:
     """Return the id of a predicted region, made of its content."""
-    content = json.dumps([version, task_id, label, box.x0, box.y0, box.x1, box.y1, number])
+    content = json.dumps([version, task_id, label, *box.sides, number])
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

@@ -22,7 +22,6 @@ ARGUMENTS: Mapping[str, type] = {  # of ultralytics
     "warmup_epochs": float,
     "optimizer": str,
     "lr0": float,
-    "cos_lr": int,
 }
 
 

@@ -155,7 +155,7 @@ def _add(matched: Sequence[Matched]) -> BoxCluster:
 
 def _place(region: Region) -> tuple[float, float, float, float, str]:
     box = region.box
-    return box.x0, box.y0, box.x1, box.y1, region.label
+    return *box.sides, region.label
 
 
 def _group_by_task(reviews: Iterable[Review]) -> dict[int, list[Review]]:

@@ -198,7 +198,7 @@ def _check_raw_box(raw: Mapping[str, Any], config: LabelConfig, where: str) -> N
         _check_label(label, config, f"{where}.value.{BOXES}")
     box = rectangle.box
     try:
-        _check_sides([box.x0, box.y0, box.x1, box.y1], unit="percent of the image", is_turned=rectangle.is_turned)
+        _check_sides(list(box.sides), unit="percent of the image", is_turned=rectangle.is_turned)
     except ValueError as error:
         raise PayloadError(f"{where}.value", str(error), rectangle.value) from error
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loop.overlap import measure_iou
 from loop.vision.tiling.tiles import Tile
 
 Rows = NDArray[np.float64]  # (detections, 6): `xyxy` in pixels of the image, confidence, class id
@@ -103,7 +104,7 @@ def _pair(
         ours, theirs = first[cut[first] == is_cut], second[cut[second] == is_other_cut]
         our_boxes = _clip(rows[ours, :4], tiles[1]) if is_other_cut else rows[ours, :4]
         their_boxes = _clip(rows[theirs, :4], tiles[0]) if is_cut else rows[theirs, :4]
-        iou = _measure_iou(our_boxes, their_boxes).round(DIGITS)
+        iou = measure_iou(our_boxes, their_boxes).round(DIGITS)
         iou[rows[ours, 5][:, None] != rows[theirs, 5]] = 0.0
         for at, other_at in np.argwhere(iou >= SAME).tolist():
             yield _Pair(float(iou[at, other_at]), is_cut + is_other_cut, int(ours[at]), int(theirs[other_at]))
@@ -147,18 +148,3 @@ def _reaches(boxes: Boxes, tile: Tile) -> NDArray[np.bool_]:
 def _clip(boxes: Boxes, tile: Tile) -> Boxes:
     sides = [tile.left, tile.top, tile.left, tile.top], [tile.right, tile.bottom, tile.right, tile.bottom]
     return boxes.clip(*sides)
-
-
-def _measure_iou(ours: Boxes, theirs: Boxes) -> NDArray[np.float64]:
-    """Return the IoU of each of our boxes with each of theirs; zero beside a box without extent."""
-    low = np.maximum(ours[:, None, :2], theirs[None, :, :2])
-    high = np.minimum(ours[:, None, 2:], theirs[None, :, 2:])
-    shared = (high - low).clip(0).prod(axis=2)
-    union = _areas(ours)[:, None] + _areas(theirs) - shared
-    iou: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return iou
-
-
-def _areas(boxes: Boxes) -> NDArray[np.float64]:
-    areas: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
-    return areas
