@@ -152,14 +152,12 @@ def _pair(drawn: list[_Drawn]) -> Iterable[_Drawn]:
     hosts: dict[str, _Drawn] = {}
     for shape in sorted(drawn, key=lambda shape: shape.kind == "labels"):
         hosts.setdefault(shape.id, shape)
-    paired: dict[str, list[tuple[str, str]]] = {}
-    shapes: list[_Drawn] = []
+    paired, shapes = dict[str, list[tuple[str, str]]](), list[_Drawn]()
     for shape in drawn:
         if shape.kind != "labels" or not shape.id or hosts[shape.id] is shape:
             shapes.append(shape)
         else:
-            pairs = [(shape.control, text) for texts in shape.texts for text in texts]
-            paired.setdefault(shape.id, []).extend(pairs)
+            paired.setdefault(shape.id, []).extend((shape.control, text) for texts in shape.texts for text in texts)
     return [replace(one, paired=tuple(paired.get(one.id, ()))) if hosts[one.id] is one else one for one in shapes]
 
 
