@@ -21,6 +21,8 @@ clusters_group = typer.Typer(no_args_is_help=True, help="Clusters of the unknown
 app.add_typer(clusters_group, name="clusters")
 MOST_SHOWN = 20
 MEANING = (
+    "likely: boxes of no cluster that look like its members; a promotion puts their tasks into its view, and leaves "
+    "them unnamed; "
     "persistence: 0 to 1, how much closer together than their surroundings the members are; stability: over 0.75 the "
     "cluster comes back from other samples, under 0.5 it does not; nearest: its cosine; label: its share of the members"
 )

@@ -34,7 +34,7 @@ from loop.rates.assess import (
 )
 from loop.rates.compare_shadow import compare_shadows
 from loop.rates.measure_costs import measure_costs_by_version
-from loop.rates.rates import Grouping, Rates
+from loop.rates.rates import NO_VALUE, Grouping, Rates
 from loop.rates.review_times import Seconds, Spread
 from loop.rates.review_work import WorkKind
 from loop.rates.verdict_costs import Cost, VersionCosts
@@ -152,6 +152,8 @@ def show_rates(out: Console, assessment: Assessment) -> None:
         out.print(COMPARED)
     if assessment.more_groups:
         out.print(f"and {assessment.more_groups} more with {assessment.more_verdicts} verdicts; --most 0 shows all")
+    if assessment.by == Grouping.COHORT and {group.name for group in assessment.groups} == {NO_VALUE}:
+        out.print(f"{NO_VALUE}: no judged task has a value in that field of its data")
     for group in assessment.groups:
         for advice in group.advice:
             out.print(f"{group.name}: {advice}")

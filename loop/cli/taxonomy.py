@@ -170,6 +170,8 @@ def reapply_all(
         preview = reapply.dry_run(rooms.taxonomies, project)
     for (before, after), times in preview.plan.summary().items():
         out.print(f"{times} from {before or 'unknown'} to {after or 'unknown'}")
+    if stay := len(preview.plan.changes) - sum(preview.plan.summary().values()):
+        out.print(f"{stay} keep their node or stay unknown, with another score or other references")
     counts = f"{preview.detections} detections, {len(preview.plan.changes)} matches would change"
     out.print(f"{counts}; token {preview.plan.token}")
     if preview.plan.changes:

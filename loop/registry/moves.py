@@ -34,6 +34,12 @@ class MoveLog:
             rows = connection.execute(query).all()
         return [f"{row.moved_at:%Y-%m-%d %H:%M:%S} {row.alias}: {row.why}" for row in rows]
 
+    def why_serves(self, project_id: int) -> str:
+        """Return the reason of the move that made the champion serve; empty where no version serves."""
+        query = sa.select(moves.c.why).where(*_is_of_champion(project_id)).order_by(moves.c.id.desc()).limit(1)
+        with self._engine.connect() as connection:
+            return connection.scalar(query) or ""
+
     def has_served(self, project_id: int, name: str) -> bool:
         """Whether a version is or ever was the champion."""
         query = sa.select(moves.c.id).where(*_is_of_champion(project_id), moves.c.version == name)

@@ -48,6 +48,7 @@ def test_the_clusters_are_listed_the_largest_first(home):
     assert "car 0.41" in first
     assert "[bold]Beetle 50%" in first
     assert second.split()[0] == "abff2222"
+    assert "likely: boxes of no cluster that look like its members" in shown
 
 
 def test_a_cluster_is_shown_with_its_members_and_where_its_pictures_are(home):

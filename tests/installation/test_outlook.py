@@ -136,6 +136,15 @@ def test_three_things_happen_next(patient):
     assert steps[0].startswith("now: a job predicts the 2 open tasks with yolo_detector@1.0.0")
     assert steps[1].startswith("after 2 more reviews (LOOP_RETRAIN_AFTER)")
     assert steps[2].startswith("when it is trained: it serves if it is better")
+    assert "fewer" not in steps[1]
+
+
+def test_a_project_with_fewer_open_tasks_than_a_training_waits_for_is_told(patient):
+    patient.studio.client.open = 1
+
+    steps = list_next_steps(patient.installation, 1)
+
+    assert steps[1].endswith("The open tasks (1) are fewer: add tasks, or run `loop retrain`")
 
 
 def test_without_an_open_task_no_job_is_promised(patient):

@@ -6,6 +6,7 @@ from loop.rates.advice.advise import advise
 from loop.rates.assess import RatesRequest, advise_on_serving, assess, follow_rates
 from loop.rates.rates import NO_VALUE, Grouping, Rates
 from tests.rates.builders import reviewed
+from tests.rates.test_assess import shown
 
 
 @pytest.mark.parametrize(
@@ -70,4 +71,15 @@ def test_a_version_that_serves_has_the_advice_that_its_rates_call_for(rooms, by)
 
     (line,) = history.lines or (history.whole,)
     assert group.advice == line.advice == advise_on_serving(rooms.rates, 1, None)[NO_VALUE]
-    assert "raise the threshold" in line.advice[0]
+    assert "raise model_score_threshold in the label config" in line.advice[0]
+
+
+def test_a_field_that_no_task_has_is_told(rooms):
+    reviewed(rooms, 1, data={"source": "day"})
+
+    by_field = {
+        name: shown(assess(rooms.rates, 1, RatesRequest(Grouping.COHORT, name))) for name in ("source", "sorce")
+    }
+
+    assert "no judged task has a value in that field" in by_field["sorce"]
+    assert "no judged task" not in by_field["source"]

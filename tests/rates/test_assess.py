@@ -225,6 +225,9 @@ class Answers:
     def lengths(self):
         return {}
 
+    def waits(self):
+        return {}
+
     def read_progress(self):
         return {}
 

@@ -82,7 +82,7 @@ def test_a_group_has_the_advice_that_its_rates_call_for(rooms):
 
     lines = {line.name: line for line in follow_rates(rooms.rates, 1, RatesRequest(Grouping.LABEL)).lines}
 
-    assert "raise the threshold" in lines["Person"].advice[0]
+    assert "raise model_score_threshold" in lines["Person"].advice[0]
     assert lines["Car"].advice == ()
 
 

@@ -1,5 +1,7 @@
 """All stored detections are matched again on request, and that can be undone; taxonomies are tried and applied."""
 
+from dataclasses import replace
+
 import pytest
 
 from loop.errors import PayloadError, StalePlan, UnknownProject
@@ -11,6 +13,7 @@ from loop.taxonomy.match import match_detections
 from loop.taxonomy.reapply import dry_run, reapply, undo
 from loop.taxonomy.taxonomy import Node, Taxonomy
 from tests.builders import region
+from tests.cli.runner import loop
 from tests.references.builders import BELOW, LEFT, RIGHT, predicted, reviewed
 from tests.taxonomy.builders import TREE, everything, matching, nodes, placed, with_references
 
@@ -39,6 +42,21 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(rooms):
 
     assert preview.plan.summary() == {(None, "car"): 2, (None, "person"): 1}
     assert everything(rooms) == before
+
+
+def test_the_command_counts_the_changes_that_move_no_box_too(rooms, monkeypatch):
+    improved(rooms)
+    preview = dry_run(rooms.taxonomies, 1)
+    stays = replace(preview.plan.changes[0], after=preview.plan.changes[0].before)
+    preview = replace(preview, detections=4, plan=replace(preview.plan, changes=(*preview.plan.changes, stays)))
+    monkeypatch.setattr("loop.cli.taxonomy.open_rooms", lambda _: rooms)
+    monkeypatch.setattr("loop.cli.taxonomy.reapply.dry_run", lambda *_: preview)
+
+    shown = loop("taxonomy", "reapply", "--project", "1", "--dry-run")
+
+    assert "2 from unknown to car" in shown
+    assert "1 keep their node or stay unknown" in shown
+    assert "4 detections, 4 matches would change" in shown
 
 
 def test_the_token_of_a_dry_run_applies_it_and_a_second_time_changes_nothing(rooms):

@@ -48,7 +48,9 @@ def _describe_training(installation: InstallationRoom, project: Project, champio
     if left <= 0:
         return "within seconds, or after the cool-down: a version is trained on all reviews"
     when = f"after {count_of(left, 'more review')} (LOOP_RETRAIN_AFTER), `loop retrain` or Start Training"
-    return f"{when}: a version is trained on all reviews"
+    count = installation.studio.client.count_open(project.id)
+    short = f". The open tasks ({count}) are fewer: add tasks, or run `loop retrain`" if count < left else ""
+    return f"{when}: a version is trained on all reviews{short}"
 
 
 def _does_work(installation: InstallationRoom) -> bool:

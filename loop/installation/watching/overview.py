@@ -33,6 +33,7 @@ class ChampionLearning:
     map50_95: float | None
     images: Mapping[str, int]
     boxes: int
+    why: str  # it serves: the gate's reason, or a person's
     reason: str  # of the gate
     classes: Sequence[str]
 
@@ -130,6 +131,7 @@ def _describe_champion(installation: InstallationRoom, champion: Version) -> Cha
         map50_95=value if isinstance(value, float) else None,
         images={name: count for name, count in (snapshot.get("images") or {}).items() if isinstance(count, int)},
         boxes=_sum(snapshot.get("boxes")),
+        why=installation.registry.moves.why_serves(champion.project_id),
         reason=_reason(training),
         classes=champion.facts.classes,
     )

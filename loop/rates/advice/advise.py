@@ -31,7 +31,7 @@ def advise(tasks: Sequence[Rates], policy: RatePolicy | None = None) -> list[str
         (missed, policy.missed, "missed: annotate more images with what is missed"),
         (
             *(wrong, policy.false_positive),
-            "false positives: raise the threshold, or review more images without the object",
+            "false positives: raise model_score_threshold in the label config, or review images without the object",
         ),
         (moved, policy.moved, "boxes moved: train longer or on larger images; agree on how to draw"),
         (

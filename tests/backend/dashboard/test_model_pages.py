@@ -208,7 +208,7 @@ def test_the_rates_are_shown_by_each_grouping_with_what_to_do(operator, rooms):
     for by in Grouping:
         text = get(operator, RATES, by=by.value, rate="missed", field="image")
         assert "Missed by week" in text
-        assert ("false positives: raise the threshold" in text) is (by is not Grouping.COHORT)  # each has one image
+        assert ("raise model_score_threshold" in text) is (by is not Grouping.COHORT)  # each has one image
     assert "Cohorts need a field of the task data" in get(operator, RATES, by="cohort")
 
 

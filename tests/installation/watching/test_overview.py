@@ -30,7 +30,7 @@ def test_the_champion_comes_with_its_rate_and_the_advice(rooms, tmp_path):
 
     overview = read_overview(rooms.installation, rooms.studio.projects.get(1))
 
-    assert overview.champion.name == version.name
+    assert (overview.champion.name, overview.champion.why) == (version.name, "better")
     assert overview.status.rates.confirmed_rate == 0.5
     assert 0.3 < overview.confirmed.low < 0.5 < overview.confirmed.high < 0.7
     assert any("missed" in line for line in overview.advice)
