@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from threading import Lock
 
 from loop.errors import NotStored
 from loop.label_studio.projects import Project
@@ -20,7 +21,7 @@ from loop.serving.room import ServingRoom
 from loop.storage.queries import chunked
 
 BATCH = 200  # tasks predicted, logged and stored at a time
-AT_ONCE = 2  # batches under way: one is predicted while the other one is stored
+AT_ONCE = 3  # batches under way: one is predicted, while one is stored and one was read and waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,11 @@ class Batches:
                     yield task
 
     def _run(self, tasks: Iterable[StoredTask]) -> Iterator[PredictionCounts]:
-        source, running = iter(tasks), deque[Future[PredictionCounts]]()
+        source, running, turn = iter(tasks), deque[Future[PredictionCounts]](), Lock()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             try:
                 while self.may_go_on() and (batch := list(islice(source, BATCH))):
-                    running.append(pool.submit(self._work, batch))
+                    running.append(pool.submit(self._work, batch, turn))
                     if len(running) >= AT_ONCE:
                         yield running.popleft().result()
                 while running:
@@ -103,12 +104,14 @@ class Batches:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _work(self, batch: Sequence[StoredTask]) -> PredictionCounts:
-        if not self.may_go_on():
-            return PredictionCounts()
+    def _work(self, batch: Sequence[StoredTask], turn: Lock) -> PredictionCounts:
+        """Predict and store a batch; in its *turn* it has all cores, so that no two are stored at the same time."""
         project, studio, config = self.project, self.serving.studio, self.project.config()
         run = PredictionRun(self.execution, self.is_shadow)
-        answers = pre_annotate(self.serving, project.id, config, self.served, batch, match=self.match, run=run)
+        with turn:
+            if not self.may_go_on():
+                return PredictionCounts()
+            answers = pre_annotate(self.serving, project.id, config, self.served, batch, match=self.match, run=run)
         broken = [answer.suggestion for answer in answers if answer.suggestion.error]
         predictions = [answer.prediction for answer in answers if answer.suggestion.error is None]
         if not self.is_shown:

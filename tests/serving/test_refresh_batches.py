@@ -112,6 +112,25 @@ def test_a_batch_is_predicted_while_another_is_stored(promoting, monkeypatch):
     assert len(promoting.studio.client.stored) == 5
 
 
+def test_no_two_batches_are_predicted_at_the_same_time(promoting, monkeypatch):
+    monkeypatch.setattr(store_predictions, "AT_ONCE", 3)
+    images, turn, together = FakeImages(), threading.Lock(), []
+    load = images.load
+
+    def load_alone(tasks):
+        together.append(not turn.acquire(blocking=False))
+        waiting.wait(0.2)  # long enough for another batch to begin
+        turn.release()
+        return load(tasks)
+
+    waiting, images.load = threading.Event(), load_alone
+
+    refresh(swap(promoting, (promoting.vision.images, images)).serving, 1)
+
+    assert together == [False, False, False]
+    assert len(promoting.studio.client.stored) == 5
+
+
 def test_the_tasks_that_the_former_champion_was_least_certain_of_come_first(promoting):
     unaudited = replace(promoting.serving.policy, audit=AuditPolicy(0.0))
     promoting = swap(promoting, (promoting.serving.policy, unaudited))
