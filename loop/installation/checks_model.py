@@ -13,6 +13,8 @@ from loop.references.feature import describe_feature
 from loop.registry.loaded_version import EXPORTED, LoadedVersion
 from loop.registry.store import Version
 
+ENOUGH = 10  # predicted tasks, on some of which a version that works shows a box
+
 
 def weights(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Check that the champion's weights are the registered file."""
@@ -84,6 +86,21 @@ def labels(installation: InstallationRoom, project: Project) -> list[Finding]:
     return findings or [ok("labels", summary)]
 
 
+def boxes(installation: InstallationRoom, project: Project) -> list[Finding]:
+    """Check that a champion that knows a label shows a box somewhere."""
+    champion, log = installation.registry.versions.champion(project.id), installation.serving.predictions
+    fit = fit_champion(project, champion)
+    if champion is None or fit is None or fit.is_empty or log.shows_a_box(project.id, champion.name):
+        return []
+    count = log.served_by(project.id, champion.name).tasks
+    advice = (
+        "lower model_score_threshold in the label config, or set LOOP_IMAGE_SIZE to the size that its weights were "
+        "trained at; reviews help anyway"
+    )
+    summary = f"{champion.name} shows no box on any of {count} tasks"
+    return [warning("boxes", summary, advice)] if count >= ENOUGH else []
+
+
 def features(installation: InstallationRoom, project: Project) -> list[Finding]:
     """Say which kind of features the vectors are, and what they can tell."""
     feature = describe_feature(installation.references, project.id, installation.registry.versions.champion(project.id))
@@ -92,5 +109,5 @@ def features(installation: InstallationRoom, project: Project) -> list[Finding]:
     ]
 
 
-MODEL = (weights, labels, features)
+MODEL = (weights, labels, boxes, features)
 LOADED = (detector,)  # these load weights into memory

@@ -131,7 +131,7 @@ def _run(checks: Sequence[tuple[str, Check]], seconds: float) -> list[Finding]:
         thread.join(max(0.0, deadline - time.monotonic()))
     late = f"no answer within {seconds:g} s"
     complete = [
-        results.get(place) or [wrong(name, late, "the service hangs or is very slow: try again, then read its log")]
+        results.get(place, [wrong(name, late, "the service hangs or is very slow: try again, then read its log")])
         for place, (name, _) in enumerate(checks)
     ]
     return [redact_finding(finding) for findings in complete for finding in findings]

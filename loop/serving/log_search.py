@@ -32,6 +32,13 @@ class LogSearch:
         with self._engine.connect() as connection:
             return ServedCount(*connection.execute(sa.select(*counts).where(*of_version)).one())
 
+    def shows_a_box(self, project_id: int, version: str) -> bool:
+        """Tell whether a prediction of a version shows a box."""
+        of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
+        shows = (sa.not_(predictions.c.is_shadow), sa.cast(predictions.c.regions, sa.Text) != "[]")
+        with self._engine.connect() as connection:
+            return connection.scalar(sa.select(predictions.c.id).where(*of_version, *shows).limit(1)) is not None
+
     def last_id(self) -> int:
         """Return the id of the newest prediction of all projects; 0 if there is none."""
         with self._engine.connect() as connection:

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from loop.installation.checks_model import weights
+from loop.installation.checks_model import boxes, weights
 from loop.installation.doctor import doctor
 from loop.installation.findings import Level
 from loop.registry.store import VersionFacts
-from tests.builders import CONFIG
+from tests.builders import CONFIG, region, served
 from tests.fakes import FakeImages
 from tests.installation.builders import unwell
 from tests.swap import swap
@@ -127,3 +127,15 @@ def test_weights_that_are_gone_are_told(patient):
     patient.registry.versions.champion(1).weights.unlink()
 
     assert "is not on this machine" in unwell(patient)["weights"].found
+
+
+@pytest.mark.parametrize(
+    ("tasks", "expected"), [(9, []), (10, ["yolo_detector@1.0.0 shows no box on any of 10 tasks"])]
+)
+def test_a_version_that_shows_no_box_anywhere_is_named(patient, tasks, expected):
+    log, project = patient.serving.predictions, patient.studio.projects.get(1)
+    log.append([served(task=100 + number) for number in range(tasks)])
+
+    assert [finding.found for finding in boxes(patient.installation, project)] == expected
+    log.append([served(region("p"), task=100)])
+    assert boxes(patient.installation, project) == []
