@@ -86,9 +86,11 @@ def retrain(
             else f"`loop models report {ended.version} --project {project}` shows the gate's reasons"
         )
         return done(line, then=then, project=project, training=ended.id, version=ended.version)
+    before = rooms.trainings.store.open(project)
     asked = ask_training(rooms.trainings, project, "by hand")
+    line = f"training {asked.id} is {'open already' if before else 'asked for'}"
     then = f"`loop status` shows its progress, `loop training cancel --project {project}` stops it"
-    return done(f"project {project}: training asked for", then=then, project=project, training=asked.id)
+    return done(f"project {project}: {line}", then=then, project=project, training=asked.id)
 
 
 @app.command()

@@ -9,10 +9,11 @@ from typer.testing import CliRunner
 from loop.cli.tree import app
 from loop.errors import UnknownProject, UnknownTraining
 from loop.gate.rule import GateOutcome
+from loop.job_queue.queue import JobQueue
 from loop.training.stopwatch import spend
 from loop.training.store import Phase, TrainingEnd, TrainingState
 from loop.wiring import build
-from tests.builders import CONFIG
+from tests.builders import CONFIG, region, review
 from tests.cli.runner import loop
 
 
@@ -38,6 +39,14 @@ def test_the_trainings_of_a_project_are_listed_newest_first(home):
 
     assert "epoch 3 of 12, mAP50-95 0.250, 40 s left, 4 images a batch instead of 16: out of memory" in newest
     assert "failed: the loss of epoch 1 is not a number" in oldest
+
+
+def test_a_training_that_is_open_is_not_asked_for_again(home, monkeypatch):
+    home.reviews.store.record(review(region("p")), {"image": "/data/upload/1/a.jpg"})
+    monkeypatch.setattr(JobQueue, "ask_retrain", lambda *_: None)
+
+    assert "training 1 is asked for" in loop("retrain", "--project", "1")
+    assert "training 1 is open already" in loop("retrain", "--project", "1")
 
 
 def test_a_training_is_shown_with_its_report(home):
