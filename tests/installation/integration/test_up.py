@@ -6,6 +6,7 @@ import os
 import pty
 import random
 import signal
+from contextlib import suppress
 import termios
 import time
 from pathlib import Path
@@ -45,8 +46,11 @@ def test_stopped_or_killed_at_work_nothing_is_left_and_the_training_goes_on(sett
 
 def mapped_files(settings):
     """The files of LOOP_HOME that processes have in memory: a full disk kills the one that writes into them."""
-    maps = (Path(f"/proc/{process.pid}/maps").read_text() for process in of_home(settings))
-    paths = {line.split(maxsplit=5)[5] for text in maps for line in text.splitlines() if str(settings.home) in line}
+    paths = set()
+    for process in of_home(settings):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it may have just ended
+            lines = Path(f"/proc/{process.pid}/maps").read_text().splitlines()
+            paths |= {line.split(maxsplit=5)[5] for line in lines if str(settings.home) in line}
     return {path.removeprefix(f"{settings.home}/") for path in paths}
 
 
