@@ -6,9 +6,9 @@ import os
 import pty
 import random
 import signal
-from contextlib import suppress
 import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
