@@ -114,6 +114,9 @@ def status_without_network(rooms):
         def lengths(self):
             return {}
 
+        def waits(self):
+            return {}
+
         def read_progress(self):
             return {}
 
