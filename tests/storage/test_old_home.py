@@ -64,7 +64,7 @@ def run(home, command):
     return done.stdout.replace(str(home), "HOME")
 
 
-NO_ROWS = ("version ", "id ", "persistence:", "next:")
+NO_ROWS = ("version ", "id ", "persistence:", "likely:", "next:")
 
 
 def read(output):
