@@ -30,6 +30,7 @@ def connected(api, settings):
     with loop_running(settings):
         run_loop(settings, "connect", "--project", str(project_id))
         until(lambda: project_of(api, project_id)["model_version"] == "yolo_detector@0.0.0", 60)
+        until(lambda: all(task["predictions"] for task in tasks_of(api, project_id)), 60)  # an audited one comes last
         yield project_id
 
 
@@ -38,10 +39,13 @@ def backend_of(api, project_id):
     return backend
 
 
+def tasks_of(api, project_id):
+    return api.get("/api/tasks", params={"project": project_id, "fields": "all"}).json()["tasks"]
+
+
 def predicted(api, project_id):
     """A task with a shown box, and that box as Label Studio stores it."""
-    tasks = api.get("/api/tasks", params={"project": project_id, "fields": "all"}).json()["tasks"]
-    task = max(tasks, key=lambda task: len(task["predictions"][0]["result"]))
+    task = max(tasks_of(api, project_id), key=lambda task: len(task["predictions"][0]["result"]))
     assert task["predictions"][0]["result"], "the start weights show nothing on these scenes"
     return task["id"], task["predictions"][0]["result"][0]
 
