@@ -105,7 +105,7 @@ class Batches:
                 pool.shutdown(cancel_futures=True)
 
     def _work(self, batch: Sequence[StoredTask], turn: Lock) -> PredictionCounts:
-        """Predict and store a batch; in its *turn* it has all cores, so that no two are stored at the same time."""
+        """Predict a batch alone, in its *turn*, and store it: two predicted together would be stored together too."""
         project, studio, config = self.project, self.serving.studio, self.project.config()
         run = PredictionRun(self.execution, self.is_shadow)
         with turn:
