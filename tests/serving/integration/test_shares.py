@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections import Counter
 from contextlib import closing
 
@@ -28,24 +27,37 @@ TASKS, BATCH = 48, 4
 VERSION = "yolo_detector@1.0.0"
 
 
-class SlowDetector(FakeDetector):
+class WaitingDetector(FakeDetector):
+    """Detects on a batch, and on more as soon as a file says that both jobs are at work."""
+
+    def __init__(self, both_work, found):
+        super().__init__(*found)
+        self._both_work, self._detected = both_work, 0
+
     def detect(self, images, floor):
-        time.sleep(0.1 * len(images))
+        if self._detected >= BATCH:
+            until(self._both_work.exists)
+        self._detected += len(images)
         return super().detect(images, floor)
 
 
-class SlowDetectors(FakeDetectors):
+class WaitingDetectors(FakeDetectors):
+    def __init__(self, both_work, *found):
+        super().__init__(*found)
+        self._both_work = both_work
+
     def load(self, weights, framing=None):
-        return SlowDetector(*self._found)
+        return WaitingDetector(self._both_work, self._found)
 
 
-def work(settings, job, *ids):
+def work(environment, job, *ids):
     """Run a job as a worker does, in small batches; a lock is lost soon after a kill."""
     store_predictions.BATCH, job_lock.LOCK_SECONDS = BATCH, 3.0
     import loop.jobs
 
-    found = SlowDetectors((Box(0.1, 0.1, 0.5, 0.5), "car", 0.9))
-    loop.jobs.build = lambda: swap((built := build(Settings.read(settings))), (built.registry.detectors, found))
+    settings = Settings.read(environment)
+    found = WaitingDetectors(file_of(settings), (Box(0.1, 0.1, 0.5, 0.5), "car", 0.9))
+    loop.jobs.build = lambda: swap((built := build(settings)), (built.registry.detectors, found))
     job(*ids)
 
 
@@ -70,6 +82,10 @@ def start(shared, job, *numbers):
     return child.start(work, settings.environment(), job, project_id, *numbers)
 
 
+def file_of(settings):
+    return settings.home / "both-work"
+
+
 def ends(*processes):
     for process in processes:
         process.join(120)
@@ -90,10 +106,12 @@ def executions(rooms, tasks, project_id):
 
 
 def test_two_workers_share_one_refresh_and_predict_each_task_once(api, shared):
-    rooms, _, project_id = shared
+    rooms, settings, project_id = shared
     leading = start(shared, refresh)
     progress = until(rooms.queue.read_progress, 30)
     sharing = start(shared, refresh_share, 0)
+    until(lambda: two_work(rooms))
+    file_of(settings).touch()
     ends(sharing, leading)
 
     done = predicted(api, project_id)
@@ -107,13 +125,14 @@ def test_two_workers_share_one_refresh_and_predict_each_task_once(api, shared):
 
 @pytest.mark.parametrize("killed", ["the share", "the refresh"])
 def test_what_a_killed_job_had_is_predicted_by_the_other_or_by_the_next(api, shared, killed):
-    rooms, _, project_id = shared
+    rooms, settings, project_id = shared
     leading = start(shared, refresh)
     until(rooms.queue.read_progress, 30)
     sharing = start(shared, refresh_share, 0)
-    until(lambda: len({row for row in map(tuple, predicted(api, project_id).values()) if row}) and two_work(rooms), 30)
+    until(lambda: two_work(rooms))
     victim, other = (sharing, leading) if killed == "the share" else (leading, sharing)
     os.kill(victim.pid, signal.SIGKILL)
+    file_of(settings).touch()
     ends(other)
 
     def is_done():  # the sweep asks again: a run does nothing as long as the killed one has its lock
