@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from loop.errors import PayloadError, UpstreamError
@@ -186,9 +186,12 @@ def _find_missing(reviews: ReviewsRoom, project_id: int, task: StoredTask, began
 
 
 def _delete_missing_tasks(reviews: ReviewsRoom, project_id: int) -> set[int]:
-    """Delete the reviews of tasks that Label Studio no longer has; return these tasks."""
-    known = reviews.store.standing(project_id, TASK)
-    existing = reviews.studio.client.task_ids(project_id) if known else set()
+    """Delete the tasks, reviewed or predicted, that Label Studio no longer has; return those with reviews."""
+    known, predicted = reviews.store.standing(project_id, TASK), reviews.predictions.find_tasks(project_id)
+    before = datetime.now(UTC)
+    existing = reviews.studio.client.task_ids(project_id) if known or predicted else set()
     missing = {task_id: made for task_id, made in known.items() if task_id not in existing}
-    reviews.store.delete(project_id, TASK, missing, is_current=True)
+    served = reviews.predictions.find_last_served(project_id, predicted - existing, before)
+    moments = served | {task_id: max(made, served.get(task_id, made)) for task_id, made in missing.items()}
+    reviews.store.delete(project_id, TASK, moments, is_current=True)
     return set(missing)

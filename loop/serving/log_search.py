@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -52,6 +53,23 @@ class LogSearch:
             for ids in chunked(task_ids):
                 logged |= set(connection.scalars(query.where(predictions.c.task_id.in_(ids))))
         return logged
+
+    def find_tasks(self, project_id: int) -> set[int]:
+        """Return every task that was ever predicted, by the index alone."""
+        query = sa.select(predictions.c.task_id).where(predictions.c.project_id == project_id).distinct()
+        with self._engine.connect() as connection:
+            return set(connection.scalars(query))
+
+    def find_last_served(self, project_id: int, task_ids: Iterable[int], until: datetime) -> dict[int, datetime]:
+        """Return when each of the tasks was last predicted *until* a time, without tasks that are known as deleted."""
+        conditions = (predictions.c.project_id == project_id, predictions.c.served_at <= until, ~is_gone())
+        query = sa.select(predictions.c.task_id, sa.func.max(predictions.c.served_at)).where(*conditions)
+        served = dict[int, datetime]()
+        with self._engine.connect() as connection:
+            for ids in chunked(task_ids):
+                of_tasks = query.where(predictions.c.task_id.in_(ids)).group_by(predictions.c.task_id)
+                served |= dict(connection.execute(of_tasks).all())
+        return served
 
     def find_shadowed(self, project_id: int, version: str) -> list[int]:
         """Return the tasks that a version predicted as a shadow."""

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.regions import Region, read_regions, write_regions
-from loop.serving.log_search import LogSearch, has_boxes, is_unused
+from loop.serving.log_search import LogSearch, has_boxes, is_gone, is_unused
 from loop.storage.queries import chunked
 from loop.storage.tables import predictions
 from loop.vision.addresses import identify
@@ -69,12 +69,13 @@ class PredictionLog(LogSearch):
         """
         Append predictions that differ from the newest of their task; return how many were appended.
 
-        All must be of one project, and all of a shadow or none.
+        All must be of one project, and all of a shadow or none. A task under the id of a deleted one is another task.
         """
         if not entries:
             return 0
         first = entries[0]
-        newest = self.newest(first.project_id, [entry.task_id for entry in entries], is_shadow=first.is_shadow)
+        ids = [entry.task_id for entry in entries]
+        newest = self.newest(first.project_id, ids, is_shadow=first.is_shadow, but_gone=True)
         rows = [_row(entry) for entry in entries if not _repeats(entry, newest.get(entry.task_id))]
         if rows:
             with self._engine.begin() as connection:
@@ -90,12 +91,18 @@ class PredictionLog(LogSearch):
             return [_read(row) for row in connection.execute(query)]
 
     def newest(
-        self, project_id: int, task_ids: Iterable[int], *, is_shadow: bool = False, version: str | None = None
+        self,
+        project_id: int,
+        task_ids: Iterable[int],
+        *,
+        is_shadow: bool = False,
+        version: str | None = None,
+        but_gone: bool = False,
     ) -> dict[int, LoggedPrediction]:
         """
         Return the newest prediction of each task, of champions or of shadows, of one *version* or of any.
 
-        Predictions whose boxes were dropped are left out.
+        Predictions whose boxes were dropped are left out; *but_gone* leaves out those of tasks that were deleted since.
         """
         entries: dict[int, LoggedPrediction] = {}
         for ids in chunked(task_ids):
@@ -106,6 +113,7 @@ class PredictionLog(LogSearch):
                     predictions.c.is_shadow == is_shadow,
                     predictions.c.task_id.in_(ids),
                     sa.true() if version is None else predictions.c.version == version,
+                    ~is_gone() if but_gone else sa.true(),
                     has_boxes(),
                 )
                 .group_by(predictions.c.task_id)

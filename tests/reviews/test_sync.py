@@ -54,6 +54,18 @@ def test_the_verdicts_of_a_review_that_is_gone_are_removed_by_the_next_sync(empt
         assert not rooms.rates.store.read_verdicts(1)
 
 
+def test_open_tasks_that_went_without_an_event_leave_the_queue(empty_records, tmp_path):
+    studio = StudioModel(TASKS)
+    with connected(empty_records, tmp_path, studio) as rooms:
+        sync(rooms.trainings, 1)
+        assert len(rooms.serving.predictions.read_open(1, "yolo_detector@1.0.0")) == TASKS
+        studio.tasks.pop()  # as through the API
+
+        sync(rooms.trainings, 1)
+
+        assert list(rooms.serving.predictions.read_open(1, "yolo_detector@1.0.0")) == [1]
+
+
 def test_a_review_that_comes_while_the_sweep_reads_is_kept(empty_records, tmp_path):
     studio = StudioModel(TASKS)
     studio.add_task()

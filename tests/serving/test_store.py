@@ -1,6 +1,7 @@
 """The log of predictions."""
 
-from tests.builders import region, served
+from loop.reviews.standing import TASK
+from tests.builders import NOON, region, served
 
 
 def test_a_prediction_served_again_is_logged_once(rooms):
@@ -18,3 +19,12 @@ def test_a_prediction_of_another_version_is_logged_too(rooms):
         "yolo_detector@1.0.0",
         "yolo_detector@2.0.0",
     ]
+
+
+def test_a_task_under_the_id_of_a_deleted_one_is_logged_again_though_it_looks_the_same(rooms):
+    rooms.serving.predictions.append([served(region("a", score=0.5))])
+    rooms.reviews.store.delete(1, TASK, {1: NOON})
+
+    rooms.serving.predictions.append([served(region("a", score=0.5), minutes=1)])
+
+    assert list(rooms.serving.predictions.read_open(1, "yolo_detector@1.0.0")) == [1]
