@@ -70,11 +70,12 @@ def reapply(project_id: int, who: str, token: str) -> str:
     return _record("match", project_id, PreviewKind.OUTCOME, who, act)
 
 
-def undo(project_id: int, who: str) -> str:
-    """Undo the last change of matches."""
+def undo(project_id: int, who: str, token: str | None = None) -> str:
+    """Undo the last change of matches, if it is the one that the page named by its token."""
 
     def act(rooms: Rooms) -> str:
-        return prepare.record_outcome(rooms.taxonomies, project_id, reapplications.undo(rooms.taxonomies, project_id))
+        line = reapplications.undo(rooms.taxonomies, project_id, token)
+        return prepare.record_outcome(rooms.taxonomies, project_id, line)
 
     return _record("match", project_id, PreviewKind.OUTCOME, who, act)
 

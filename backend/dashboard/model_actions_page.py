@@ -51,11 +51,11 @@ def unpin_model(project: Project) -> Answer:
 
 @project_page("models/roll-back", methods=["POST"])
 def roll_back_model(project: Project) -> Answer:
-    """Let the version serve that served before."""
-    why = reason()
+    """Let the version serve that served before, if it is still the one that the page named."""
+    name, why = text("version"), reason()
     try:
         with in_turn():
-            version = promoting.roll_back(rooms().registry, project.id, why)
+            version = promoting.roll_back(rooms().registry, project.id, why, name)
     except LoopError as error:
         return _refuse(project, error)
     return go_back("models", f"{version.name} serves again", project_id=project.id)

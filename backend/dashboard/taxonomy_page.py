@@ -78,7 +78,7 @@ def reapply_taxonomy(project: Project) -> Answer:
 @project_page("taxonomy/undo", methods=["POST"])
 def undo_matches(project: Project) -> Answer:
     """Ask for a job that undoes the last change of matches."""
-    return ask_for("taxonomy", JOBS, "undo", project.id)
+    return ask_for("taxonomy", JOBS, "undo", project.id, text("token", 16))
 
 
 def _show(project: Project, checked: CheckedFile | None = None, content: str = "") -> Answer:

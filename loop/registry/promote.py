@@ -45,18 +45,19 @@ def promote_unless_pinned(registry: RegistryRoom, project_id: int, name: str, wh
     return None
 
 
-def roll_back(registry: RegistryRoom, project_id: int, why: str) -> Version:
+def roll_back(registry: RegistryRoom, project_id: int, why: str, to: str | None = None) -> Version:
     """
     Make the previous version the champion at once; Label Studio uses its stored predictions again.
 
-    Where Label Studio does not answer, the sweep sets its model_version later. Raises NoChampion, Pinned, and, before
-    anything has moved, DamagedWeights or WeightsRefused.
+    *to* is the name of that version as a person saw it: done twice without it, this goes forward again. Where Label
+    Studio does not answer, the sweep sets its model_version later. Raises NoChampion, Pinned, and, before anything has
+    moved, RegistryError where another version is the previous one by now, DamagedWeights or WeightsRefused.
     """
     previous = registry.versions.at(project_id, PREVIOUS)
     if previous:
         registry.load(previous)
     registry.studio.projects.ask_refresh(project_id)
-    version = registry.versions.roll_back(project_id, why)
+    version = registry.versions.roll_back(project_id, why, to or (previous.name if previous else None))
     announce_move(registry, version, NoticeKind.MODEL_ROLLED_BACK, why)
     _follow(registry, project_id)
     return version

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loop.errors import NoChampion, Pinned, UnknownVersion, VersionExists
+from loop.errors import NoChampion, Pinned, RegistryError, UnknownVersion, VersionExists
 from loop.registry import old_weights
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, MoveKind, move, serve
 from loop.registry.version_order import next_number, version_key
@@ -169,11 +169,17 @@ class WeightsRegistry:
             serve(connection, project_id, version.name, why, kind)
         return version
 
-    def roll_back(self, project_id: int, why: str) -> Version:
-        """Make the previous version the champion. Raises NoChampion where there is none, Pinned."""
+    def roll_back(self, project_id: int, why: str, to: str | None = None) -> Version:
+        """
+        Make the previous version the champion, if it is *to* where that is given.
+
+        Raises NoChampion where there is none, RegistryError where it is another one, and Pinned.
+        """
         previous = self.at(project_id, PREVIOUS)
         if previous is None:
             raise NoChampion(f"project {project_id} has no version to go back to")
+        if to not in (None, previous.name):
+            raise RegistryError(f"nothing is changed: the version before the champion is {previous.name} now, not {to}")
         return self.promote(project_id, previous.name, why, kind=MoveKind.ROLL_BACK)
 
     def unpin(self, project_id: int, why: str) -> str | None:

@@ -59,15 +59,18 @@ def reapply(taxonomies: TaxonomyRoom, project_id: int, token: str) -> str:
     return f"{len(preview.plan.changes)} matches changed; {shown}"
 
 
-def undo(taxonomies: TaxonomyRoom, project_id: int) -> str:
+def undo(taxonomies: TaxonomyRoom, project_id: int, token: str | None = None) -> str:
     """
-    Undo the last re-application: restore every match. Raises PayloadError without one, StalePlan if a match was changed
-    since.
+    Undo the last re-application, that with the *token* if it is given: restore every match.
+
+    Raises PayloadError without one, StalePlan if a match was changed since, or the last one has another token.
     """
     matcher = require_matcher(taxonomies, project_id)
     last = taxonomies.matches.last(project_id, matcher.space)
     if last is None:
         raise PayloadError("undo", f"a re-application in project {project_id} that was not undone", None)
+    if token not in (None, last.token):
+        raise StalePlan(f"nothing is changed: the last change of matches is {last.token} by now, not {token}")
     current = taxonomies.matches.of_keys(project_id, matcher.space, [change.detection for change in last.undo.changes])
     apply_plan(current, last.undo)  # raises before Milvus is changed
     place_detections(taxonomies, project_id, matcher.space, _select_after(last.undo.changes))

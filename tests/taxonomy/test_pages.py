@@ -185,7 +185,7 @@ def test_jobs_prepare_change_and_undo(rooms, monkeypatch):
     page_jobs.dry_run(1, "maria")
     page_jobs.reapply(1, "maria", prepare.read_changes(rooms.taxonomies, 1).token)
     assert nodes(rooms, 1) == {"1l": "car", "1r": "person"}
-    line = page_jobs.undo(1, "maria")
+    line = page_jobs.undo(1, "maria", read_taxonomy(rooms.taxonomies, 1).undoable)
 
     assert nodes(rooms, 1) == {"1l": None, "1r": None}
     page = read_taxonomy(rooms.taxonomies, 1)

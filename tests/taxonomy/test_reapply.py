@@ -85,6 +85,16 @@ def test_undo_restores_the_state_exactly(rooms):
         undo(rooms.taxonomies, 1)
 
 
+def test_an_undo_of_another_change_than_the_last_is_refused(rooms):
+    improved(rooms)
+    reapply(rooms.taxonomies, 1, dry_run(rooms.taxonomies, 1).plan.token)
+    after = everything(rooms)
+
+    with pytest.raises(StalePlan, match="nothing is changed"):
+        undo(rooms.taxonomies, 1, "0" * 12)
+    assert everything(rooms) == after
+
+
 def test_an_undo_that_is_refused_changes_nothing_in_milvus_either(rooms):
     improved(rooms)
     reapply(rooms.taxonomies, 1, dry_run(rooms.taxonomies, 1).plan.token)

@@ -156,9 +156,9 @@ def test_a_version_is_pinned_unpinned_and_rolled_back_with_a_reason(operator, ro
     assert (versions.champion(PROJECT).name, rooms.studio.projects.get(PROJECT).pinned) == (FIRST, FIRST)
     assert f"{FIRST} serves, and stays" in text
     assert "is pinned to" in act(operator, "promote", version=NEWEST, why="later")
-    assert "is pinned to" in act(operator, "roll-back", why="later")
+    assert "is pinned to" in act(operator, "roll-back", version=NEWEST, why="later")
     assert "the gate decides again" in act(operator, "unpin", why="done")
-    assert "serves again" in act(operator, "roll-back", why="it was better")
+    assert "serves again" in act(operator, "roll-back", version=NEWEST, why="it was better")
 
     assert versions.champion(PROJECT).name == NEWEST
     last = read_rows(rooms, moves)[-1]

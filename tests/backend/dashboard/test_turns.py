@@ -15,7 +15,7 @@ ASKING = {  # actions that ask, with what their forms have
     "clusters/undo": {"cluster": "x", "why": "a test"},
     "taxonomy/check": {"content": "nodes: []"},
     "models/pin": {"version": "x", "why": "a test"},
-    "models/roll-back": {"why": "a test"},
+    "models/roll-back": {"version": "x", "why": "a test"},
 }
 
 

@@ -112,7 +112,12 @@ def test_thresholds_are_put_in_force(rooms, operator):
 
 
 def test_what_takes_long_is_a_queued_job_in_the_name_of_the_person(rooms, operator):
-    for action, fields in (("calibrate", {}), ("dry-run", {}), ("reapply", {"token": TOKEN}), ("undo", {})):
+    for action, fields in (
+        ("calibrate", {}),
+        ("dry-run", {}),
+        ("reapply", {"token": TOKEN}),
+        ("undo", {"token": TOKEN}),
+    ):
         kind, message = send(operator, action, **fields)[0]
         assert (kind, message.partition(";")[0]) == (
             "done",
@@ -123,7 +128,7 @@ def test_what_takes_long_is_a_queued_job_in_the_name_of_the_person(rooms, operat
         ("default", "calibrate", PROJECT, "operator user", {}),
         ("default", "dry_run", PROJECT, "operator user", {}),
         ("default", "reapply", PROJECT, "operator user", TOKEN, {}),
-        ("default", "undo", PROJECT, "operator user", {}),
+        ("default", "undo", PROJECT, "operator user", TOKEN, {}),
     ]
 
 
