@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -150,8 +151,8 @@ def _choose_review(task: StoredTask, config: LabelConfig) -> Review | None:
     return max(complete, key=_rank, default=None)
 
 
-def _rank(review: Review) -> tuple[bool, float]:
-    return counted_review_key(is_ground_truth=review.is_ground_truth, completed_at=review.updated_at.timestamp())
+def _rank(review: Review) -> tuple[bool, datetime, int]:
+    return counted_review_key(is_ground_truth=review.is_ground_truth, at=review.updated_at, annotation=review.id)
 
 
 def _find_seen_prediction(review: Review, predictions: Sequence[ReadPrediction]) -> ReadPrediction | None:

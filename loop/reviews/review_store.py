@@ -246,5 +246,5 @@ def _stands_against(known: sa.Row[Any], other: Review, data: Mapping[str, Any], 
     return ours > theirs or (ours == theirs and (is_same or not is_current))
 
 
-def _rank(row: sa.Row[Any]) -> tuple[bool, float]:
-    return counted_review_key(is_ground_truth=row.is_ground_truth, completed_at=row.updated_at.timestamp())
+def _rank(row: sa.Row[Any]) -> tuple[bool, datetime, int]:
+    return counted_review_key(is_ground_truth=row.is_ground_truth, at=row.updated_at, annotation=row.annotation_id)

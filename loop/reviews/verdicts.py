@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from loop.regions import Region
@@ -191,6 +192,10 @@ def _is_untouched(region: Region, left: Sequence[Region]) -> bool:
     return any(region.label == other.label and not _is_moved(region, other, JudgePolicy()) for other in left)
 
 
-def counted_review_key(*, is_ground_truth: bool, completed_at: float) -> tuple[bool, float]:
-    """Return the key that orders the completed reviews of one task, by ground truth, then time; the largest counts."""
-    return is_ground_truth, completed_at
+def counted_review_key(*, is_ground_truth: bool, at: datetime, annotation: int) -> tuple[bool, datetime, int]:
+    """
+    Return the key that orders the completed reviews of one task; the largest counts.
+
+    The order is by ground truth, then time, then id: reviews of the same time may come in any order.
+    """
+    return is_ground_truth, at, annotation

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from loop.reviews.standing import ANNOTATION, TASK
 from tests.builders import NOON, region, review
 
@@ -21,6 +23,14 @@ def test_ground_truth_counts_before_the_latest(rooms):
     rooms.reviews.store.record(review(region("b"), annotation=2, minutes=5), {})
 
     assert rooms.reviews.store.find_counted(1)[1].review.id == 1
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_of_reviews_of_the_same_time_one_counts_in_whatever_order_they_came(rooms, order):
+    for annotation in order:
+        rooms.reviews.store.record(review(region("a"), annotation=annotation), {})
+
+    assert rooms.reviews.store.find_counted(1)[1].review.id == 2
 
 
 def test_a_skip_does_not_count_and_an_empty_review_does(rooms):

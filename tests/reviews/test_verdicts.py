@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from loop.regions import Box, Region
 from loop.reviews.verdicts import Decision, counted_review_key, judge, seen_by_reviewer
-from tests.builders import region
+from tests.builders import NOON, region
 
 HERE, NEARBY, ELSEWHERE = Box(0.1, 0.1, 0.4, 0.4), Box(0.12, 0.1, 0.42, 0.4), Box(0.6, 0.6, 0.9, 0.9)
 
@@ -228,12 +229,14 @@ def test_what_was_served_after_the_review_was_not_seen():
 @pytest.mark.parametrize(
     ("larger", "smaller"),
     [
-        pytest.param((True, 1.0), (False, 2.0), id="ground-truth-before-later"),
-        pytest.param((False, 2.0), (False, 1.0), id="later-before-earlier"),
+        pytest.param((True, 1, 1), (False, 2, 2), id="ground-truth-before-later"),
+        pytest.param((False, 2, 1), (False, 1, 2), id="later-before-earlier"),
+        pytest.param((False, 1, 2), (False, 1, 1), id="of-the-same-time-the-higher-id"),
     ],
 )
 def test_one_review_of_a_task_counts(larger, smaller):
-    def key(truth, at):
-        return counted_review_key(is_ground_truth=truth, completed_at=at)
+    def key(truth, minutes, annotation):
+        at = NOON + timedelta(minutes=minutes)
+        return counted_review_key(is_ground_truth=truth, at=at, annotation=annotation)
 
     assert key(*larger) > key(*smaller)
