@@ -113,13 +113,15 @@ def explain_nothing(export: Path) -> str:
 
 def _judge_task(task: StoredTask, config: LabelConfig) -> TaskVerdicts | None:
     """Judge one task. Raises PayloadError."""
-    review = _choose_review(task, config)
-    prediction = _find_seen_prediction(review, task.read_predictions(config)) if review else None
-    if review is None or prediction is None:
+    review, predictions = _choose_review(task, config), task.read_predictions(config)
+    if review is None or review.is_imported or not predictions:  # with an import nobody saw a prediction
         return None
-    faults = [one.text for one in (*review.unread, *prediction.unread)]
-    if faults:
-        return TaskVerdicts(task.id, prediction.version, [], "; ".join(faults))
+    prediction = _find_seen_prediction(review, predictions)
+    faults = [one.text for one in (*review.unread, *(prediction.unread if prediction else ()))]
+    if faults:  # without all its ids, a review may not tell which prediction was seen
+        return TaskVerdicts(task.id, prediction.version if prediction else "", [], "; ".join(faults))
+    if prediction is None:
+        return None
     return TaskVerdicts(task.id, prediction.version, judge(prediction.regions, review.regions))
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from loop.datasets import convert
 from loop.datasets.convert import ConversionPolicy
 from loop.errors import LabelConfigError, PayloadError
+from loop.label_studio.payloads import IMPORT_MARK
 from tests.builders import CONFIG, ls_annotation, ls_region, picture
 from tests.datasets.builders import exported, prediction, to_dataset, write
 
@@ -221,3 +222,18 @@ def test_nothing_reviewed_or_nothing_predicted_gives_no_verdict(folder):
     tasks = [exported(1, reviewed), exported(2, predictions=[predicted])]
 
     assert list(convert.to_verdicts(write(folder, tasks))) == []
+
+
+def test_a_review_that_is_not_read_is_left_out_by_name_even_if_it_does_not_tell_which_prediction_was_seen(folder):
+    broken = ls_annotation(ls_region("a", x=float("inf")), lead_time=60.0)
+
+    (left_out,) = convert.to_verdicts(write(folder, [exported(1, broken, predictions=[prediction(ls_region("a"))])]))
+
+    assert (left_out.task_id, left_out.verdicts) == (1, [])
+    assert "value.x" in left_out.left_out
+
+
+def test_a_review_that_was_imported_judges_nothing(folder):
+    made = ls_annotation(ls_region("b"), minutes=5, import_id=IMPORT_MARK)
+
+    assert list(convert.to_verdicts(write(folder, [exported(1, made, predictions=[prediction(ls_region("a"))])]))) == []
