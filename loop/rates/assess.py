@@ -218,7 +218,7 @@ def list_timed_tasks(
 def _pool_by_version(
     rates: RatesRoom, project_id: int, judged: Sequence[RatedVerdict], counted: Mapping[int, CountedReview]
 ) -> dict[str, Estimate | None]:
-    """The missed rate of each version over all tasks it predicted."""
+    """The missed rate of each version over all tasks it predicted, without those whose objects nobody judged it by."""
     predicted = rates.store.read_predicted_tasks(project_id)
     verdicts_of = group_by_task(judged)
     last_version = {task_id: version for version, tasks in predicted.items() for task_id in tasks}
@@ -226,7 +226,9 @@ def _pool_by_version(
         verdicts = verdicts_of.get(task_id)
         version = verdicts[0].version if verdicts else last_version.get(task_id)
         task = predicted.get(version or "", {}).get(task_id)
-        if task and version:
+        if task and version and not verdicts and counted[task_id].review.regions:
+            del predicted[version][task_id]
+        elif task and version:
             predicted[version][task_id] = add_verdicts(task, verdicts or [])
     return dict(zip(predicted, pool_versions([list(tasks.values()) for tasks in predicted.values()]), strict=True))
 
