@@ -45,7 +45,7 @@ def look(crops: CropsRoom, project_id: int) -> str:
 
     A part that cannot be looked at is named, and the others are: Milvus is down, or no version serves.
     """
-    left_out = list[str]()
+    began, left_out = datetime.now(UTC), list[str]()  # a review that comes meanwhile may be looked at or not
     swapped = _find_swapped(crops, project_id, left_out)
     version, images = "", list[ReviewedImage]()
     try:
@@ -53,7 +53,7 @@ def look(crops: CropsRoom, project_id: int) -> str:
     except LoopError as error:
         left_out.append(f"overlooked and misplaced boxes: {error}")
     suspects = [*swapped[:MOST], *find_overlooked(images, POLICY)[:MOST], *find_misplaced(images, POLICY)[:MOST]]
-    found = SuspectList(version, len(images), tuple(suspects), datetime.now(UTC), tuple(left_out))
+    found = SuspectList(version, len(images), tuple(suspects), began, tuple(left_out))
     crops.suspects.replace(project_id, found)
     return describe(found)
 

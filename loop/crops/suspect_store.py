@@ -21,7 +21,7 @@ from loop.storage.vector_tables import suspect_lists
 @dataclass(frozen=True, slots=True)
 class SuspectList:
     """
-    The result of a look at the reviews of a project, each kind with the likeliest first.
+    The result of a look at the reviews of a project, each kind with the likeliest first. It began at *looked_at*.
 
     The detections were those of *version*, on so many *images*. *left_out* says why a part was not looked at.
     """

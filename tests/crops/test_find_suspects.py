@@ -42,6 +42,21 @@ def test_a_look_finds_overlooked_and_misplaced_boxes_on_images_that_the_champion
     assert read_rows(champion, predictions) == []  # nothing is logged as served
 
 
+def test_a_review_that_comes_during_a_look_is_newer_than_the_look(champion):
+    class Slow(FakeImages):
+        def load(self, tasks):
+            accept(champion, 1, region("a", "Car", CAR), region("b", "Person", PERSON), minutes=5)
+            yield from super().load(tasks)
+
+    accept(champion, 1, region("a", "Car", CAR))
+
+    look(swap(champion, (champion.vision.images, Slow())).crops, 1)
+
+    found = champion.crops.suspects.read(1)
+    assert list_tasks(found.suspects) == [1]
+    assert champion.crops.suspects.find_reviewed_since(1, [1], found.looked_at) == {1}
+
+
 def test_the_prediction_that_the_log_has_is_not_made_again(champion):
     fill(champion)
     accept(champion, 1, region("c1", "Car", CAR), region("p1", "Person", PERSON))
