@@ -132,7 +132,8 @@ def descend(taxonomy: Taxonomy, scores: Scores, policy: MatchPolicy) -> tuple[Pl
         if not children or not len(rows):
             continue
         columns = np.array([places[child.id] for child in children])
-        limits = np.array([policy.threshold if child.threshold is None else child.threshold for child in children])
+        thresholds = [policy.threshold if child.threshold is None else child.threshold for child in children]
+        limits = np.array(thresholds, np.float32)  # rounded as scores are: an equal score reaches its threshold
         among = scores[np.ix_(rows, columns)]
         best = among.argmax(axis=1)
         score = among[np.arange(len(rows)), best]

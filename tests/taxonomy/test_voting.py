@@ -49,6 +49,13 @@ def test_below_every_threshold_it_is_unknown():
     assert vote(FAUNA, near([("tool", 0.3)]))[0].node is None
 
 
+@pytest.mark.parametrize("threshold", [0.4, 0.45, 0.7])  # rounded to single precision, some grow and some shrink
+def test_a_score_that_equals_the_threshold_reaches_it(threshold):
+    policy = MatchPolicy(threshold=threshold)
+
+    assert vote(FAUNA, near([("bird", threshold)]), policy)[0].node == "bird"
+
+
 def test_a_nodes_own_threshold_comes_before_the_policys():
     assert vote(with_threshold("tool", 0.2), near([("tool", 0.3)]))[0].node == "tool"
 
