@@ -76,9 +76,10 @@ def _check(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, p
         under = f" under {record.parent}" if record.parent else ""
         raise ClusterDecided(record.cluster.id, f"was promoted to {record.name}{under}")
     taxonomy = taxonomy_of(discovery, project_id)
+    known = record.node if is_repeated and record.node in taxonomy.by_id else None
     if is_repeated:  # the node may have been moved since, and stays where it is
-        parent = None if record.node in taxonomy.by_id else record.parent
-    category = name_category(taxonomy, name, parent)
+        parent = None if known else record.parent
+    category = name_category(taxonomy, name, parent, known=known)
     if category.label != name.strip():  # the label of a node that was found by its id or title
         config = discovery.studio.projects.get(project_id).config()
         category = replace(category, label=name_today(config, [category.label])[category.label])

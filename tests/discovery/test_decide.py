@@ -73,6 +73,17 @@ def test_promoting_twice_changes_nothing_and_another_name_is_an_error(rooms):
         dismiss(rooms.discovery, 1, insects.id)
 
 
+def test_a_promotion_to_one_of_several_nodes_of_a_name_can_be_repeated(rooms):
+    others = (Node(f"{of}-other", "Other", of, (f"Other {of}",)) for of in ("animal", "plant"))
+    rooms.taxonomies.store.apply(1, Taxonomy((Node("animal"), Node("plant"), *others)), "")
+    insects, _ = planted(rooms)
+
+    promote(rooms.discovery, 1, insects.id, "Other", "plant")
+
+    assert NOTHING in promote(rooms.discovery, 1, insects.id, "Other", "plant")[0]
+    assert rooms.discovery.clusters.find(1, insects.id).node == "plant-other"
+
+
 def test_a_name_that_is_a_node_already_gives_it_more_references(rooms):
     animals = Node("animals", title="Animals")
     rooms.taxonomies.store.apply(1, Taxonomy((Node("cars", labels=("Car",)), animals)), "")

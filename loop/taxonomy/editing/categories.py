@@ -46,16 +46,19 @@ def begin_taxonomy(labels: Iterable[str]) -> Taxonomy:
     return taxonomy
 
 
-def name_category(taxonomy: Taxonomy, name: str, parent: str | None = None) -> NamedCategory:
+def name_category(
+    taxonomy: Taxonomy, name: str, parent: str | None = None, *, known: str | None = None
+) -> NamedCategory:
     """
     Add a category that a person named under *parent*, or find the node with that label, id or title.
 
-    Without such a node, the only one whose label, id or title differs from the name in case alone is found. A node
-    without a label gets the name as its label. A second call changes nothing. Raises TaxonomyError as `add_category`
-    does.
+    Without such a node, one whose label, id or title differs from the name in case alone is found. Of several nodes it
+    is the one under *parent*. The node *known* is taken whatever its name. A node without a label gets the name as its
+    label. A second call changes nothing. Raises TaxonomyError as `add_category` does, and if several nodes are called
+    so.
     """
     name = name.strip()
-    node = taxonomy.by_id.get(taxonomy.node_of_label.get(name, "")) or _find_by_name(taxonomy, name)
+    node = taxonomy.by_id.get(known or taxonomy.node_of_label.get(name, "")) or _find_by_name(taxonomy, name, parent)
     if node is None:
         grown = add_category(taxonomy, name, parent=parent)
         return NamedCategory(grown, grown.node_of_label[name], name)
@@ -96,12 +99,22 @@ def _change(taxonomy: Taxonomy, changed: Node) -> Taxonomy:
     return replace(taxonomy, nodes=tuple(changed if node.id == changed.id else node for node in taxonomy.nodes))
 
 
-def _find_by_name(taxonomy: Taxonomy, name: str) -> Node | None:
-    exact = next((node for node in taxonomy.nodes if name and name in (node.id, node.title)), None)
-    if exact or not name:
-        return exact
-    alike = [node for node in taxonomy.nodes if fold(name) in map(fold, (*node.labels, node.id, node.title))]
-    return alike[0] if len(alike) == 1 else None
+def _find_by_name(taxonomy: Taxonomy, name: str, parent: str | None) -> Node | None:
+    """Return the node with that id, else with that title, else with a name that differs in case alone, if any."""
+    nodes, folded = taxonomy.nodes if name else (), fold(name)
+    for called in (
+        [node for node in nodes if node.id == name],
+        [node for node in nodes if node.title == name],
+        [node for node in nodes if folded in map(fold, (*node.labels, node.id, node.title))],
+    ):
+        below = [node for node in called if node.parent == parent] if parent is not None else []
+        found = below or called
+        if len(found) > 1:
+            ids = ", ".join(node.id for node in found)
+            raise TaxonomyError("name", f"the id of one of the nodes that are called so, {ids}", name)
+        if found:
+            return found[0]
+    return None
 
 
 def _make_id(name: str, taken: Iterable[str]) -> str:
