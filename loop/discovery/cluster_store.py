@@ -89,9 +89,11 @@ class ClusterStore:
         """Dismiss a cluster for good. Raises ClusterDecided if it is no longer open."""
         self._decide(project_id, cluster_id, state=ClusterState.DISMISSED, decided_at=datetime.now(UTC))
 
-    def promote(self, project_id: int, record: ClusterRecord, given: GivenLabel, moment: datetime) -> None:
+    def promote(
+        self, project_id: int, record: ClusterRecord, given: GivenLabel, moment: datetime, members: Sequence[Member]
+    ) -> None:
         """
-        Record the promotion of a cluster, and its members as boxes with the label since *moment*; all or nothing.
+        Record the promotion of a cluster, and *members* as boxes with the label since *moment*; all or nothing.
 
         A box that has a name already keeps it. Raises ClusterDecided if the cluster is no longer open.
         """
@@ -102,8 +104,8 @@ class ClusterStore:
         with self._engine.begin() as connection:
             if not _decide(connection, project_id, cluster.id, state=ClusterState.PROMOTED, **values):
                 raise ClusterDecided(cluster.id)
-            named = _read_named_boxes(connection, project_id, {member.task for member in cluster.members})
-            new = {(member.task, member.crop): member for member in cluster.members}
+            named = _read_named_boxes(connection, project_id, {member.task for member in members})
+            new = {(member.task, member.crop): member for member in members}
             rows = [{**facts, **_box_row(member)} for at, member in new.items() if at not in named]
             if rows:
                 connection.execute(named_boxes.insert(), rows)

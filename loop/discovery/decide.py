@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from shlex import quote
 
 from loop.discovery.cluster_record import ClusterRecord, ClusterState, GivenLabel
-from loop.discovery.gather import taxonomy_of
+from loop.discovery.gather import choose_unlabelled, taxonomy_of
 from loop.discovery.room import DiscoveryRoom
 from loop.errors import ClusterDecided, LabelConfigError
 from loop.label_studio.classes import name_today
@@ -48,17 +48,21 @@ def promote(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, 
     Make a cluster a category; return the changes, one line each.
 
     The cluster becomes a node under *parent*. Its members become references, its name a label of the project's label
-    config, and its tasks a view. Nothing is changed if it raises TaxonomyError, LabelConfigError, NoSuchCluster,
-    ClusterDecided, or Refused because Label Studio refuses the label. The decision is recorded first: after a kill, or
-    UpstreamError because Label Studio does not answer, the same call does the missing steps.
+    config, and its tasks a view. A member that a review has labelled meanwhile keeps that label. Nothing is changed if
+    it raises TaxonomyError, LabelConfigError, NoSuchCluster, ClusterDecided, or Refused because Label Studio refuses
+    the label. The decision is recorded first: after a kill, or UpstreamError because Label Studio does not answer, the
+    same call does the missing steps.
     """
     promotion = _check(discovery, project_id, cluster, name, parent)
     record, label = promotion.record, promotion.category.label
     given = replace(promotion.given, adds_label=_validate_label(discovery, project_id, label))
     changes = []
     if not promotion.is_repeated:
-        discovery.clusters.promote(project_id, record, given, discovery.studio.client.now())
-        changes.append(f"{record.cluster.size} boxes of cluster {record.cluster.id} are {label}")
+        members = choose_unlabelled(discovery, project_id, record.cluster.members)
+        discovery.clusters.promote(project_id, record, given, discovery.studio.client.now(), members)
+        changes.append(f"{len(members)} boxes of cluster {record.cluster.id} are {label}")
+        if labelled := record.cluster.size - len(members):
+            changes.append(f"{labelled} more have a label by a review since, and keep it")
     changes += _apply_taxonomy(discovery, project_id, promotion)
     changes += _add_label(discovery, project_id, label, f"cluster {record.cluster.id} is {record.name}")
     changes += update_view(discovery, project_id, promotion.category.node, label)

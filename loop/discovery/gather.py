@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from loop.discovery.hints import node_means
 from loop.discovery.room import DiscoveryRoom
-from loop.discovery.tracking import Member, keep_one_per_object
+from loop.discovery.tracking import SAME_OBJECT, Member, keep_one_per_object
 from loop.label_studio.classes import name_today
 from loop.references.entries import CollectionKind
-from loop.regions import Box
+from loop.regions import Box, Region
 from loop.storage.queries import chunked
 from loop.taxonomy.editing.categories import begin_taxonomy
 from loop.taxonomy.match import Matcher, matcher_of
@@ -76,6 +76,27 @@ def gather(discovery: DiscoveryRoom, project_id: int, space: Space) -> UnknownBo
     unknown = _name_today(discovery, project_id, [member for member in stored if member.key not in matched])
     stacked = np.stack([vectors[member.key] for member in unknown]) if unknown else np.zeros((0, 0), np.float32)
     return UnknownBoxes(unknown, stacked, max(0, len(members) - MOST), len(matched))
+
+
+def choose_unlabelled(discovery: DiscoveryRoom, project_id: int, members: Sequence[Member]) -> list[Member]:
+    """
+    Return the members of a cluster that are unknown still: a review may have labelled others since they were gathered.
+
+    A detection is known where the latest review has a labelled box, and a box that a reviewer drew where that has
+    another label by now.
+    """
+    reviewed: dict[int, list[Region]] = {}
+    for batch in chunked(sorted({member.task for member in members})):
+        for task, latest in discovery.reviews.store.latest(project_id, batch).items():
+            reviewed[task] = [region for region in latest.review.regions if region.label]
+    labels = {member.label for member in members} | {box.label for boxes in reviewed.values() for box in boxes}
+    names = name_today(discovery.studio.projects.get(project_id).config(), labels)
+
+    def is_known(member: Member) -> bool:
+        there = (region for region in reviewed.get(member.task, ()) if region.box.iou(member.box) >= SAME_OBJECT)
+        return any(member.score or names[region.label] != names[member.label] for region in there)
+
+    return [member for member in members if not is_known(member)]
 
 
 def read_references(discovery: DiscoveryRoom, project_id: int, space: Space) -> KnownReferences:

@@ -26,16 +26,16 @@ def undo(discovery: DiscoveryRoom, project_id: int, cluster: str, why: str) -> l
     not answer, the same call does the missing steps. Raises NoSuchCluster.
     """
     record = discovery.clusters.find(project_id, cluster)
-    cluster_id, size = record.cluster.id, record.cluster.size
+    cluster_id = record.cluster.id
     if record.state == ClusterState.OPEN:
         return [f"cluster {cluster_id} is open: {NOTHING}"]
-    opened = f"cluster {cluster_id} with {size} boxes is open again"
+    opened = f"cluster {cluster_id} with {record.cluster.size} boxes is open again"
     if record.state == ClusterState.DISMISSED:
         discovery.clusters.reopen(project_id, cluster_id, why)
         return [opened]
     undone = discovery.clusters.begin_undo(project_id, cluster_id, why)
     label = undone.given.label if undone.given else undone.name
-    changes = [f"{size} boxes of cluster {cluster_id} are not {label} any more"]
+    changes = [f"the boxes of cluster {cluster_id} are not {label} any more"]
     changes += _take_back(discovery, project_id, undone, f"cluster {cluster_id} is not {undone.name}: {why}")
     changes += update_view(discovery, project_id, undone.node, label)
     discovery.clusters.finish_undo(project_id, undone)

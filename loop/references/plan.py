@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from loop.label_studio.payloads import Review
@@ -74,7 +74,7 @@ def _collect_facts(references: ReferencesRoom, project_id: int, task_ids: Sequen
             TaskFacts(
                 task_id,
                 TaskPrediction(shown.image, shown.version, shown.boxes) if shown else None,
-                TaskReview(image, review.review.regions, _find_begin(review.review)) if review and image else None,
+                _describe_review(review.review, image) if review and image else None,
                 tuple(judged.get(task_id, ())),
                 tuple(named.get(task_id, ())),
             )
@@ -82,6 +82,7 @@ def _collect_facts(references: ReferencesRoom, project_id: int, task_ids: Sequen
     return facts
 
 
-def _find_begin(review: Review) -> datetime:
-    """Return the earliest time at which the review or its last edit began: lead times of all edits add up."""
-    return review.updated_at - timedelta(seconds=review.lead_time or 0.0)
+def _describe_review(review: Review, image: str) -> TaskReview:
+    """Return the review with the earliest time at which its last edit began: lead times of all edits add up."""
+    ended = review.updated_at
+    return TaskReview(image, review.regions, ended - timedelta(seconds=review.lead_time or 0.0), ended)

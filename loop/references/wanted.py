@@ -12,6 +12,7 @@ from loop.reviews.verdicts import Decision
 from loop.vision.embedding import Space
 
 NAMED = "named"  # the verdict of a box that a person named as a member of a cluster
+SAME_OBJECT = 0.5  # IoU from which two boxes show one object
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,19 @@ class TaskPrediction:
 
 @dataclass(frozen=True, slots=True)
 class TaskReview:
-    """The regions of the review that counts on the *image*; *began* is the start of its last edit."""
+    """The regions of the review that counts on the *image*; its last edit *began* and *ended* at these times."""
 
     image: str
     regions: tuple[Region, ...]
     began: datetime | None = None
+    ended: datetime | None = None
+
+    def replaces(self, named: NamedBox) -> bool:
+        """Whether it says more of a named box: it began after the naming, or it ended after it and labels the box."""
+        if self.began is None or self.ended is None or self.ended < named.at:
+            return False
+        boxes = (region.box for region in _choose_usable(self.regions))
+        return self.began >= named.at or any(box.iou(named.region.box) >= SAME_OBJECT for box in boxes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,8 @@ def list_wanted(facts: TaskFacts, space: Space) -> list[WantedVector]:
     Return the vectors that a task should have in *space*, each key once per kind.
 
     References are the labelled boxes of the review that counts, predicted or not, and the boxes that a person named
-    since. A review that began after the naming replaces the named boxes. Detections are the regions of the newest
+    since. A review that began after the naming replaces the named boxes, one that ended after it those that it labels.
+    Detections are the regions of the newest
     prediction, shown or held back, and every judged region: a deleted region stays as an example of a false positive.
     """
     vectors: dict[tuple[CollectionKind, str], WantedVector] = {}
@@ -95,7 +105,7 @@ def list_wanted(facts: TaskFacts, space: Space) -> list[WantedVector]:
 
 def _list_named(facts: TaskFacts, space: Space) -> Iterator[WantedVector]:
     for box in facts.named:
-        is_reviewed = facts.drawn and facts.drawn.began and facts.drawn.began >= box.at
+        is_reviewed = facts.drawn is not None and facts.drawn.replaces(box)
         is_current = facts.newest is None or facts.newest.image == box.image
         if is_current and not is_reviewed:
             yield _make_wanted(CollectionKind.REFERENCES, facts.task_id, box.image, box.region, space, "", NAMED)

@@ -155,7 +155,7 @@ def test_of_two_people_who_decide_at_once_one_is_told(rooms):
 
     with pytest.raises(ClusterDecided, match="not open any more"):
         rooms.discovery.clusters.promote(
-            1, replace(seen, name="Insect", node="insect"), GivenLabel("Insect"), datetime.now(UTC)
+            1, replace(seen, name="Insect", node="insect"), GivenLabel("Insect"), datetime.now(UTC), insects.members
         )
 
     assert states(rooms) == {"dismissed": 1, "open": 1}

@@ -46,7 +46,7 @@ def test_an_undone_promotion_leaves_no_label_no_node_no_view_and_no_reference(ro
     index(rooms.references, 1)
 
     assert lines == [
-        f"10 boxes of cluster {insects.id} are not Insect any more",
+        f"the boxes of cluster {insects.id} are not Insect any more",
         "removed the label Insect from the label config",
         "node insect is not in taxonomy 2",
         "deleted the view “Likely Insect”",
