@@ -82,18 +82,21 @@ def choose_unlabelled(discovery: DiscoveryRoom, project_id: int, members: Sequen
     """
     Return the members of a cluster that are unknown still: a review may have labelled others since they were gathered.
 
-    A detection is known where the latest review has a labelled box, and a box that a reviewer drew where that has
-    another label by now.
+    A detection is known where the latest review of its image has a labelled box, and a box that a reviewer drew where
+    that has another label by now.
     """
-    reviewed: dict[int, list[Region]] = {}
+    config = discovery.studio.projects.get(project_id).config()
+    reviewed: dict[tuple[int, str | None], list[Region]] = {}
     for batch in chunked(sorted({member.task for member in members})):
         for task, latest in discovery.reviews.store.latest(project_id, batch).items():
-            reviewed[task] = [region for region in latest.review.regions if region.label]
+            labelled = [region for region in latest.review.regions if region.label]
+            reviewed[task, latest.image(config.image_key)] = labelled
     labels = {member.label for member in members} | {box.label for boxes in reviewed.values() for box in boxes}
-    names = name_today(discovery.studio.projects.get(project_id).config(), labels)
+    names = name_today(config, labels)
 
     def is_known(member: Member) -> bool:
-        there = (region for region in reviewed.get(member.task, ()) if region.box.iou(member.box) >= SAME_OBJECT)
+        of_image = reviewed.get((member.task, member.image), ())
+        there = (region for region in of_image if region.box.iou(member.box) >= SAME_OBJECT)
         return any(member.score or names[region.label] != names[member.label] for region in there)
 
     return [member for member in members if not is_known(member)]
