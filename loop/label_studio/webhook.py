@@ -28,7 +28,7 @@ FIELDS: Mapping[str, Mapping[str, Fields]] = {  # by action
     **dict.fromkeys(CREATED, _CREATED),
     ANNOTATIONS_DELETED: {"annotations": {"id": None}},
     TASKS_DELETED: {"tasks": {"id": None}},
-    PROJECT_UPDATED: {"project": dict.fromkeys(("id", "title", "label_config"))},
+    PROJECT_UPDATED: {"project": dict.fromkeys(("id", "title", "label_config", "maximum_annotations"))},
     START_TRAINING: {"pressed_at": None},
 }
 
@@ -86,6 +86,13 @@ def read_deleted(payload: Json, kind: str) -> DeletedObjects:
     ids = [item.get("id") if isinstance(item, Mapping) else None for item in deleted]
     unreadable = [item for item, object_id in zip(deleted, ids, strict=True) if not is_id(object_id)]
     return DeletedObjects(tuple(object_id for object_id in ids if is_id(object_id)), tuple(unreadable))
+
+
+def asks_for_several(payload: Json) -> bool:
+    """Tell whether a changed project asks for several annotations of a task."""
+    project = payload.get("project")
+    asked = project.get("maximum_annotations") if isinstance(project, Mapping) else None
+    return isinstance(asked, int) and asked > 1
 
 
 def read_project_update(payload: Json, project_id: int) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.builders import NOON, created, ls_annotation, ls_region, ls_task, region, served
+from tests.builders import CONFIG, NOON, created, ls_annotation, ls_region, ls_task, region, served
 from tests.reviews.builders import take
 
 
@@ -196,6 +196,15 @@ def test_a_changed_label_config_is_taken_over(rooms):
 
     assert rooms.studio.projects.get(1).title == "Buses"
     assert rooms.studio.projects.class_names(1) == ["Car", "Person", "Bus"]
+
+
+@pytest.mark.parametrize(("several", "asked"), [(1, 0), (2, 1)])
+def test_tasks_that_are_open_again_for_a_second_annotation_are_predicted(rooms, several, asked):
+    project = {"id": 1, "title": "Cars", "label_config": CONFIG, "maximum_annotations": several}
+
+    take(rooms, {"action": "PROJECT_UPDATED", "project": project})
+
+    assert rooms.queue.asked.count(("refresh", 1)) == asked
 
 
 def test_the_rates_add_up_to_what_was_predicted(rooms):

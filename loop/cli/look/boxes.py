@@ -143,7 +143,9 @@ def queue(
     List the next tasks in the order in which Label Studio serves them, and why.
 
     The score is the chance that the boxes of a task need no work. Of several
-    annotators each gets one of the next tasks.
+    annotators each gets one of the next tasks. Where the project asks for
+    several annotations of a task, those that others have annotated come first;
+    they are not listed.
     """
     shown = list_queue(open_rooms(project).serving, project, offset=(page - 1) * most, most=most, annotator=annotator)
     fields = (

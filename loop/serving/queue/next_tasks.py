@@ -49,7 +49,8 @@ def list_queue(
     Label Studio first serves the group of which an *annotator* has reviewed the fewest tasks, and in it the task with
     the lowest score; without an annotator, the reviews of all count. Of several annotators each may get one of the next
     tasks, so that two do not review the same, and none gets back a task that they skipped. Tasks that the champion has
-    not predicted come later. Raises UnknownProject.
+    not predicted come later. Where the project asks for several annotations of a task, tasks that others have begun
+    come before all these in Label Studio, in random order; they are not in the list. Raises UnknownProject.
     """
     serving.studio.projects.get(project_id)
     version = serving.registry.version_name(serving.registry.versions.champion(project_id))
