@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from loop.reviews.standing import TASK
 from loop.reviews.verdicts import Decision
 from loop.storage.changes import ChangeKind, record_change
-from loop.storage.queries import begin_alone
+from loop.storage.queries import begin_alone, chunked
 from loop.storage.storable import fit
-from loop.storage.tables import splits, verdicts
+from loop.storage.tables import deletions, splits, verdicts
 
 if TYPE_CHECKING:
     from loop.datasets.near_duplicates import ImageVectors
@@ -153,6 +154,7 @@ def _freeze(
         row.task_id: _SplitRow(Side(row.side), row.group, _read_hash(row.image_hash), row.image, row.is_left_out)
         for row in connection.execute(query)
     }
+    _set_apart(connection, project_id, rows, seen)
     known = {task_id: row.side for task_id, row in rows.items() if row.side}
     left_out, changed = frozenset(task_id for task_id, row in rows.items() if row.is_left_out), []
     for task in seen:
@@ -176,6 +178,25 @@ def _freeze(
     _store(connection, project_id, changed, new, between)
     standing = tuple(leak for leak in all_leaks if {leak.held_out, leak.train} <= reviewed - between)
     return Split(sides, standing, (left_out | between) & reviewed)
+
+
+def _set_apart(
+    connection: sa.Connection, project_id: int, rows: dict[int, _SplitRow], seen: Sequence[ReviewedTask]
+) -> None:
+    """
+    Give the rows of deleted tasks whose ids other tasks have now an id below zero, which no task has.
+
+    The image of such a row keeps its side, and a task with that image joins it.
+    """
+    images = {task_id: row.image for task_id, row in rows.items() if row.image is not None}
+    other = [task.task_id for task in seen if images.get(task.task_id, task.image) != task.image]
+    is_task = (deletions.c.project_id == project_id, deletions.c.kind == TASK)
+    query = sa.select(deletions.c.object_id).where(*is_task)
+    gone = [each for ids in chunked(other) for each in connection.scalars(query.where(deletions.c.object_id.in_(ids)))]
+    for free_id, task_id in enumerate(sorted(gone), start=min([0, *rows]) - len(gone)):
+        is_row = (splits.c.project_id == project_id, splits.c.task_id == task_id)
+        connection.execute(splits.update().where(*is_row).values(task_id=free_id))
+        rows[free_id] = rows.pop(task_id)
 
 
 def _store(
