@@ -149,12 +149,7 @@ def _freeze(
     from loop.datasets.near_duplicates import NearByEither, NearByHash
     from loop.datasets.splits import Side, assign_all, join_families, list_leaks
 
-    query = sa.select(splits).where(splits.c.project_id == project_id)
-    rows = {
-        row.task_id: _SplitRow(Side(row.side), row.group, _read_hash(row.image_hash), row.image, row.is_left_out)
-        for row in connection.execute(query)
-    }
-    _set_apart(connection, project_id, rows, seen)
+    rows = _read_rows(connection, project_id, seen)
     known = {task_id: row.side for task_id, row in rows.items() if row.side}
     left_out, changed = frozenset(task_id for task_id, row in rows.items() if row.is_left_out), []
     for task in seen:
@@ -180,14 +175,20 @@ def _freeze(
     return Split(sides, standing, (left_out | between) & reviewed)
 
 
-def _set_apart(
-    connection: sa.Connection, project_id: int, rows: dict[int, _SplitRow], seen: Sequence[ReviewedTask]
-) -> None:
+def _read_rows(connection: sa.Connection, project_id: int, seen: Sequence[ReviewedTask]) -> dict[int, _SplitRow]:
     """
-    Give the rows of deleted tasks whose ids other tasks have now an id below zero, which no task has.
+    Read the rows of all tasks that were ever seen, by task.
 
-    The image of such a row keeps its side, and a task with that image joins it.
+    The row of a deleted task whose id another task has now, one of those *seen*, gets an id below zero, which no task
+    has. Its image keeps its side, and a task with that image joins it.
     """
+    from loop.datasets.splits import Side
+
+    all_rows = sa.select(splits).where(splits.c.project_id == project_id)
+    rows = {
+        row.task_id: _SplitRow(Side(row.side), row.group, _read_hash(row.image_hash), row.image, row.is_left_out)
+        for row in connection.execute(all_rows)
+    }
     images = {task_id: row.image for task_id, row in rows.items() if row.image is not None}
     other = [task.task_id for task in seen if images.get(task.task_id, task.image) != task.image]
     is_task = (deletions.c.project_id == project_id, deletions.c.kind == TASK)
@@ -197,6 +198,7 @@ def _set_apart(
         is_row = (splits.c.project_id == project_id, splits.c.task_id == task_id)
         connection.execute(splits.update().where(*is_row).values(task_id=free_id))
         rows[free_id] = rows.pop(task_id)
+    return rows
 
 
 def _store(
