@@ -191,7 +191,6 @@ def _delete_missing_tasks(reviews: ReviewsRoom, project_id: int) -> set[int]:
     before = datetime.now(UTC)
     existing = reviews.studio.client.task_ids(project_id) if known or predicted else set()
     missing = {task_id: made for task_id, made in known.items() if task_id not in existing}
-    served = reviews.predictions.find_last_served(project_id, predicted - existing, before)
-    moments = served | {task_id: max(made, served.get(task_id, made)) for task_id, made in missing.items()}
-    reviews.store.delete(project_id, TASK, moments, is_current=True)
+    served = reviews.predictions.find_served(project_id, predicted - existing, before)
+    reviews.store.delete(project_id, TASK, {**missing, **dict.fromkeys(served, before)}, is_current=True)
     return set(missing)

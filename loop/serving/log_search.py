@@ -60,15 +60,13 @@ class LogSearch:
         with self._engine.connect() as connection:
             return set(connection.scalars(query))
 
-    def find_last_served(self, project_id: int, task_ids: Iterable[int], until: datetime) -> dict[int, datetime]:
-        """Return when each of the tasks was last predicted *until* a time, without tasks that are known as deleted."""
+    def find_served(self, project_id: int, task_ids: Iterable[int], until: datetime) -> set[int]:
+        """Return those of the tasks that were predicted *until* a time, without those known as deleted since."""
         conditions = (predictions.c.project_id == project_id, predictions.c.served_at <= until, ~is_gone())
-        query = sa.select(predictions.c.task_id, sa.func.max(predictions.c.served_at)).where(*conditions)
-        served = dict[int, datetime]()
+        query, served = sa.select(predictions.c.task_id).where(*conditions).distinct(), set[int]()
         with self._engine.connect() as connection:
             for ids in chunked(task_ids):
-                of_tasks = query.where(predictions.c.task_id.in_(ids)).group_by(predictions.c.task_id)
-                served |= dict(connection.execute(of_tasks).all())
+                served |= set(connection.scalars(query.where(predictions.c.task_id.in_(ids))))
         return served
 
     def find_shadowed(self, project_id: int, version: str) -> list[int]:

@@ -1,8 +1,11 @@
 """A sweep makes up for events that were lost or came late, whatever became of ids since, and wherever it is killed."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from loop.reviews.standing import ANNOTATION
+from loop.storage.taxonomy_tables import named_boxes
 from loop.training.after_reviews import review, sync
 from tests.builders import NOON, count_statements, region
 from tests.builders import review as one_review
@@ -64,6 +67,20 @@ def test_open_tasks_that_went_without_an_event_leave_the_queue(empty_records, tm
         sync(rooms.trainings, 1)
 
         assert list(rooms.serving.predictions.read_open(1, "yolo_detector@1.0.0")) == [1]
+
+
+def test_the_named_boxes_of_a_task_that_went_without_an_event_are_no_references(empty_records, tmp_path):
+    studio, row = StudioModel(1), {"project_id": 1, "task_id": 1, "crop": "c", "image": "/a.jpg", "region": "r"}
+    with connected(empty_records, tmp_path, studio) as rooms:
+        named = {**row, "box": [0.1, 0.1, 0.4, 0.4], "label": "Car", "cluster": "c1", "named_at": datetime.now(UTC)}
+        with rooms.engine.begin() as connection:
+            connection.execute(named_boxes.insert().values(named))
+        assert rooms.references.task_states.read_named(1, [1])
+        studio.tasks.clear()
+
+        sync(rooms.trainings, 1)
+
+        assert not rooms.references.task_states.read_named(1, [1])
 
 
 def test_a_review_that_comes_while_the_sweep_reads_is_kept(empty_records, tmp_path):
