@@ -74,10 +74,16 @@ class Review:
 
     @property
     def began_at(self) -> float:
-        """When the reviewer opened the task, in seconds since the epoch; infinite if unknown."""
+        """
+        When the reviewer first opened the task, in seconds since the epoch; infinite if unknown.
+
+        The lead time is that of all edits together. Of a review that was edited, this is the latest time possible: all
+        but the first lead time lies between its making and its last change.
+        """
         if self.created_at == UNKNOWN:
             return math.inf
-        return self.created_at.timestamp() - (self.lead_time or 0.0)
+        made, changed, seconds = self.created_at.timestamp(), self.updated_at.timestamp(), self.lead_time or 0.0
+        return max(made - seconds, min(made, changed - seconds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import pytest
 from loop.errors import PayloadError
 from loop.label_studio.label_config import parse
 from loop.label_studio.payloads import ACCEPT_MARK, project_id_of, read_review, read_task
-from tests.builders import CONFIG, ls_annotation, ls_region, ls_task
+from tests.builders import CONFIG, NOON, ls_annotation, ls_region, ls_task, review
 
 
 def test_a_review_says_who_when_and_from_what():
@@ -63,3 +63,12 @@ def test_what_was_accepted_and_changed_since_is_by_who_changed_it(fields, annota
     json = ls_annotation(**{"completed_by": 77, "updated_by": 4, "import_id": ACCEPT_MARK, **fields})
 
     assert read_review(json, parse(CONFIG)).annotator == annotator
+
+
+@pytest.mark.parametrize(
+    ("edited", "lead_time", "began"),
+    [(0, 30.0, -30.0), (60, 1200.0, 0.0), (1, 90.0, -30.0), (0, None, 0.0)],
+    ids=["made-at-once", "edited-for-long", "edited-at-once", "without-a-time"],
+)
+def test_a_review_began_before_it_was_made_by_the_lead_time_that_no_edit_can_have_taken(edited, lead_time, began):
+    assert review(edited=edited, lead_time=lead_time).began_at - NOON.timestamp() == began
