@@ -119,10 +119,15 @@ def _split_deletion(reviews: ReviewsRoom, event: ReceivedEvent, kind: str) -> li
 
 
 def _save_project(reviews: ReviewsRoom, event: ReceivedEvent) -> None:
-    """Save a changed project; where it asks for several annotations, reviewed tasks may be open again, unpredicted."""
+    """
+    Save a changed project, and have its open tasks predicted as its label config says now.
+
+    Where it asks for several annotations, reviewed tasks may be open again, unpredicted.
+    """
     title, label_config = read_project_update(event.payload, event.project_id)
-    if asks_for_several(event.payload):
-        ask_refresh(reviews.registry, event.project_id)
+    is_changed = False
     if not reviews.events.is_overtaken(event):  # an event that was set aside is processed after later ones
         with acting_as(LABEL_STUDIO):
-            reviews.studio.projects.save(event.project_id, title, label_config, f"event {event.id}")
+            is_changed = reviews.studio.projects.save(event.project_id, title, label_config, f"event {event.id}")
+    if is_changed or asks_for_several(event.payload):
+        ask_refresh(reviews.registry, event.project_id)

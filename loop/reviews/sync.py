@@ -132,15 +132,17 @@ def _read_tasks(reviews: ReviewsRoom, project_id: int, task_ids: Iterable[int]) 
 
 
 def _follow_label_config(reviews: ReviewsRoom, project_id: int) -> None:
-    """Take over Label Studio's label config; `loop doctor` names one that cannot be used."""
+    """Take over Label Studio's label config, and predict by it; `loop doctor` names one that cannot be used."""
     state, known = reviews.studio.client.project(project_id), reviews.studio.projects.get(project_id)
     if state.label_config != known.label_config:
         with acting_as(LABEL_STUDIO):
-            attempt(
+            saved = attempt(
                 lambda: reviews.studio.projects.save(
                     project_id, state.title or known.title, state.label_config, "seen by the sync"
                 )
             )
+        if saved is True:
+            follow.ask_refresh(reviews.registry, project_id)
 
 
 def _compare(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from loop.storage.changes import ChangeKind, changes
 from loop.storage.queries import chunked, is_deleted
 from loop.storage.tables import predictions, reviews, verdicts
 
@@ -18,6 +19,15 @@ class ServedCount:
 
     predictions: int
     tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChange:
+    """A change of a label config."""
+
+    before: str
+    after: str
+    changed_at: datetime
 
 
 class LogSearch:
@@ -45,10 +55,22 @@ class LogSearch:
         with self._engine.connect() as connection:
             return connection.scalar(sa.select(sa.func.max(predictions.c.id))) or 0
 
-    def find_logged(self, project_id: int, task_ids: Iterable[int], version: str) -> set[int]:
-        """Return those of the tasks that have a prediction of a version."""
+    def read_config_changes(self, project_id: int) -> Iterator[ConfigChange]:
+        """Yield the changes of the project's label config, newest first, without its first one."""
+        columns = changes.c
+        is_change = (columns.project_id == project_id, columns.kind == ChangeKind.LABEL_CONFIG.value)
+        query = sa.select(columns.before, columns.after, columns.changed_at).where(*is_change)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(columns.id.desc())).all()
+        yield from (ConfigChange(*row) for row in rows if row.before is not None)
+
+    def find_logged(
+        self, project_id: int, task_ids: Iterable[int], version: str, since: datetime | None = None
+    ) -> set[int]:
+        """Return those of the tasks that have a prediction of a version, made *since* a time."""
         of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
-        query, logged = sa.select(predictions.c.task_id).where(*of_version), set[int]()
+        is_new = sa.true() if since is None else predictions.c.served_at >= since
+        query, logged = sa.select(predictions.c.task_id).where(*of_version, is_new), set[int]()
         with self._engine.connect() as connection:
             for ids in chunked(task_ids):
                 logged |= set(connection.scalars(query.where(predictions.c.task_id.in_(ids))))

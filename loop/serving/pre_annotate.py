@@ -36,12 +36,13 @@ class PredictionRun:
     The request or job that tasks are predicted for.
 
     *execution* names it in the log; None: by a name of its own. Tasks that are not begun by the *deadline*, a moment of
-    the monotonic clock, get empty pre-annotations.
+    the monotonic clock, get empty pre-annotations. What the log has from before *since* does not count.
     """
 
     execution: str | None = None
     is_shadow: bool = False
     deadline: float = math.inf
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def pre_annotate(
     pairs = list(zip(suggestions, entries, strict=True))
     if served.detector is not None:
         logged = [entry for suggestion, entry in pairs if suggestion.error is None]
-        serving.predictions.append([replace(entry, is_shadow=run.is_shadow) for entry in logged])
+        serving.predictions.append([replace(entry, is_shadow=run.is_shadow) for entry in logged], run.since)
     matches = match([suggestion for suggestion in suggestions if suggestion.error is None])
     answers = []
     for suggestion, entry in pairs:

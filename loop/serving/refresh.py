@@ -195,6 +195,7 @@ def _predict(
         may_go_on=run.may_go_on,
         may_store=run.still_serves,
         replaced=tasks.empty,
+        since=tasks.since,
     )
     for counts in batches.run(chain([first], waiting)):
         run.note(counts)

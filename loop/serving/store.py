@@ -65,9 +65,9 @@ class ReplacedPrediction:
 class PredictionLog(LogSearch):
     """The log in the records."""
 
-    def append(self, entries: Sequence[LoggedPrediction]) -> int:
+    def append(self, entries: Sequence[LoggedPrediction], since: datetime | None = None) -> int:
         """
-        Append predictions that differ from the newest of their task; return how many were appended.
+        Append predictions that differ from the newest of their task made *since* a time; return how many were appended.
 
         All must be of one project, and all of a shadow or none. A task under the id of a deleted one is another task.
         """
@@ -75,7 +75,8 @@ class PredictionLog(LogSearch):
             return 0
         first = entries[0]
         ids = [entry.task_id for entry in entries]
-        newest = self.newest(first.project_id, ids, is_shadow=first.is_shadow, but_gone=True)
+        known = self.newest(first.project_id, ids, is_shadow=first.is_shadow, but_gone=True)
+        newest = {task_id: entry for task_id, entry in known.items() if since is None or entry.served_at >= since}
         rows = [_row(entry) for entry in entries if not _repeats(entry, newest.get(entry.task_id))]
         if rows:
             with self._engine.begin() as connection:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from threading import Lock
 
@@ -51,7 +52,7 @@ class Batches:
 
     *match* returns the matches of a batch by task id. No batch is begun after *may_go_on* said no. A batch that is
     predicted is stored unless *may_store* says no. *replaced* has, by task, the ids of stored predictions that are
-    removed as soon as another one is stored for the task.
+    removed as soon as another one is stored for the task. What the log has from before *since* does not count.
     """
 
     serving: ServingRoom
@@ -64,6 +65,7 @@ class Batches:
     may_go_on: Callable[[], bool] = lambda: True
     may_store: Callable[[], bool] = lambda: True
     replaced: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    since: datetime | None = None
 
     def run(self, tasks: Iterable[StoredTask]) -> Iterator[PredictionCounts]:
         """
@@ -88,7 +90,8 @@ class Batches:
         """Yield tasks as they are now, without those that somebody has opened since: `/predict` answered for them."""
         for some_ids in chunked(task_ids, BATCH):
             for task in self.serving.studio.client.named_tasks(self.project.id, some_ids).values():
-                if all(prediction.is_empty for prediction in task.predictions_of(self.served.version)):
+                replaced, known = self.replaced.get(task.id, ()), task.predictions_of(self.served.version)
+                if all(prediction.is_empty or prediction.id in replaced for prediction in known):
                     yield task
 
     def _run(self, tasks: Iterable[StoredTask]) -> Iterator[PredictionCounts]:
@@ -107,7 +110,7 @@ class Batches:
     def _work(self, batch: Sequence[StoredTask], turn: Lock) -> PredictionCounts:
         """Predict a batch alone, in its *turn*, and store it: two predicted together would be stored together too."""
         project, studio, config = self.project, self.serving.studio, self.project.config()
-        run = PredictionRun(self.execution, self.is_shadow)
+        run = PredictionRun(self.execution, self.is_shadow, since=self.since)
         with turn:
             if not self.may_go_on():
                 return PredictionCounts()

@@ -8,6 +8,7 @@ from itertools import chain
 from loop.label_studio.projects import Project
 from loop.label_studio.tasks import StoredTask
 from loop.serving import shadow
+from loop.serving.open_tasks.outdated import find_config_change
 from loop.serving.room import ServingRoom
 from loop.storage.queries import chunked
 
@@ -20,13 +21,15 @@ class WaitingTasks:
     One walk over the open tasks of a project; few tasks are in memory at a time.
 
     *beside* are the tasks for the shadow. *empty* has, by task, the stored predictions that are empty because the task
-    could not be predicted. Both are complete at the end of the walk.
+    could not be predicted, and those from before *since*, when the label config was another one. Both are complete at
+    the end of the walk.
     """
 
     def __init__(self, serving: ServingRoom, project: Project, version: str) -> None:
         self._serving, self._project, self._version = serving, project, version
         self.beside: list[StoredTask] = []
         self.empty: dict[int, list[int]] = {}
+        self.since = find_config_change(serving, project, version)
 
     def walk(self) -> Iterator[StoredTask]:
         """
@@ -73,15 +76,18 @@ class WaitingTasks:
 
     def _find_empty(self, predicted: Sequence[int]) -> Iterator[StoredTask]:
         """
-        Yield the tasks whose stored predictions are empty because the task could not be predicted.
+        Yield the tasks whose stored predictions are empty because the task could not be predicted, or are outdated.
 
-        Label Studio stores the answer of `/predict` also while a version is broken or an image cannot be read; our log
-        does not have it. An empty prediction that is in our log has no boxes because nothing was detected.
+        Outdated ones were made by another label config; those of a task that somebody has begun stay. Label Studio
+        stores the answer of `/predict` also while a version is broken or an image cannot be read; our log does not have
+        it. An empty prediction that is in our log has no boxes because nothing was detected.
         """
-        project_id = self._project.id
-        unlogged = set(predicted) - self._serving.predictions.find_logged(project_id, predicted, self._version)
+        project_id, log = self._project.id, self._serving.predictions
+        logged = log.find_logged(project_id, predicted, self._version)
+        outdated = logged - log.find_logged(project_id, logged, self._version, self.since) if self.since else set[int]()
+        unlogged = (set(predicted) - logged) | outdated
         for task in self._serving.studio.client.named_tasks(project_id, sorted(unlogged)).values():
             predictions = task.predictions_of(self._version)
-            if all(prediction.is_empty for prediction in predictions):
+            if not task.is_begun if task.id in outdated else all(prediction.is_empty for prediction in predictions):
                 self.empty[task.id] = [prediction.id for prediction in predictions if prediction.id]
                 yield task

@@ -116,7 +116,8 @@ def _prepare(taxonomies: TaxonomyRoom, project: Project) -> _Round | None:
         return None
     taxonomy = taxonomies.store.current(project.id)
     steps = [f"{label} {round(math.log(count, GROWTH))}" for label, count in sorted(counts.items())]
-    content = hashlib.sha256("\n".join([taxonomy.version if taxonomy else "", *steps]).encode()).hexdigest()
+    parts = [taxonomy.version if taxonomy else "", *steps, str(config.score_threshold)]
+    content = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     state = f"{_name(champion, source.space)} {content}" if counts else ""  # then labels are only taken back, once
     return _Round(project, champion, config, labels, source.space, state, is_blind=fit.is_empty)
 

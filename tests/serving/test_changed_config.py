@@ -1,0 +1,89 @@
+"""Open tasks are predicted as the label config says now, also those that the version predicted before it changed."""
+
+import pytest
+
+from loop.registry.store import VersionFacts
+from loop.serving.refresh import refresh
+from loop.serving.store_predictions import Batches
+from tests.builders import CONFIG
+from tests.reviews.builders import take
+
+VEHICLE = CONFIG.replace('"Car"', '"Vehicle"')
+SHOWING_LITTLE = CONFIG.replace('toName="image"', 'toName="image" model_score_threshold="0.95"')
+
+
+def labels(rooms):
+    """The labels of each stored prediction, by task."""
+    return {
+        task["id"]: [[item["value"]["rectanglelabels"] for item in each["result"]] for each in task["predictions"]]
+        for task in rooms.studio.client.tasks
+        if task["id"] != 3  # its image is broken
+    }
+
+
+def change(rooms, config):
+    take(rooms, {"action": "PROJECT_UPDATED", "project": {"id": 1, "title": "Cars", "label_config": config}})
+
+
+@pytest.fixture
+def ready(ready, tmp_path):
+    """The version knows its classes, as each that was made since they are recorded."""
+    facts = VersionFacts(classes=("car", "person", "dog"))
+    name = ready.registry.versions.add(1, tmp_path / "some.pt", facts).name
+    ready.registry.versions.promote(1, name, "its classes are known")
+    return ready
+
+
+@pytest.fixture
+def begin(ready):
+    def begun(config):
+        for task in ready.studio.client.tasks:
+            task |= {"total_annotations": 0, "cancelled_annotations": 0, "draft_exists": False}
+        change(ready, config)
+        refresh(ready.serving, 1)
+        assert set(map(str, labels(ready).values())) == {"[[]]"}
+        ready.queue.asked.clear()
+
+    return begun
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "label"),
+    [
+        pytest.param(VEHICLE, VEHICLE.replace('"Vehicle"', '"Vehicle" predicted_values="car"'), "Vehicle", id="class"),
+        pytest.param(SHOWING_LITTLE, CONFIG, "Car", id="threshold"),
+    ],
+)
+def test_what_the_doctor_advises_shows_boxes_on_open_tasks(ready, begin, before, after, label):
+    begin(before)
+
+    change(ready, after)
+    assert ("refresh", 1) in ready.queue.asked
+    refresh(ready.serving, 1)
+    stored = labels(ready)
+    refresh(ready.serving, 1)
+
+    assert stored == labels(ready) == {task: [[[label]]] for task in (1, 2, 4, 5)}
+
+
+def test_a_task_that_somebody_has_begun_keeps_its_prediction(ready, begin):
+    begin(VEHICLE)
+    ready.studio.client.tasks[0]["draft_exists"] = True
+
+    change(ready, CONFIG)
+    refresh(ready.serving, 1)
+
+    assert labels(ready) == {1: [[]], **{task: [[["Car"]]] for task in (2, 4, 5)}}
+
+
+@pytest.mark.parametrize("new", ["<Header value='Look closely'/>", "<Label value='Bicycle'/>"], ids=["text", "label"])
+def test_a_change_that_predicts_alike_costs_no_prediction(ready, begin, monkeypatch, new):
+    begin(VEHICLE)
+    change(ready, VEHICLE.replace('<Label value="Person"/>', f'<Label value="Person"/>{new}'))
+    worked = []
+    monkeypatch.setattr(Batches, "_work", lambda self, batch, turn: worked.extend(batch))
+
+    with pytest.raises(AttributeError):  # the broken image alone is tried again
+        refresh(ready.serving, 1)
+
+    assert [task.id for task in worked] == [3]
