@@ -94,8 +94,9 @@ def boxes(installation: InstallationRoom, project: Project) -> list[Finding]:
         return []
     count = log.served_by(project.id, champion.name).tasks
     advice = (
-        "lower model_score_threshold in the label config, or set LOOP_IMAGE_SIZE to the size that its weights were "
-        "trained at; reviews help anyway"
+        "lower model_score_threshold in the label config; or set LOOP_IMAGE_SIZE to the size that its weights were "
+        "trained at, delete the predictions in the Data Manager, and run "
+        f"`loop connect --project {project.id}`; reviews help anyway"
     )
     summary = f"{champion.name} shows no box on any of {count} tasks"
     return [warning("boxes", summary, advice)] if count >= ENOUGH else []

@@ -66,6 +66,16 @@ def test_what_the_doctor_advises_shows_boxes_on_open_tasks(ready, begin, before,
     assert stored == labels(ready) == {task: [[[label]]] for task in (1, 2, 4, 5)}
 
 
+def test_tasks_whose_predictions_a_person_deletes_are_predicted_again(ready):
+    refresh(ready.serving, 1)
+    for task in ready.studio.client.tasks:
+        task["predictions"] = []
+
+    refresh(ready.serving, 1)
+
+    assert labels(ready) == {task: [[["Car"]]] for task in (1, 2, 4, 5)}
+
+
 def test_a_task_that_somebody_has_begun_keeps_its_prediction(ready, begin):
     begin(VEHICLE)
     ready.studio.client.tasks[0]["draft_exists"] = True
