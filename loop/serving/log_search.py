@@ -66,14 +66,16 @@ class LogSearch:
 
     def find_logged(
         self, project_id: int, task_ids: Iterable[int], version: str, since: datetime | None = None
-    ) -> set[int]:
-        """Return those of the tasks that have a prediction of a version, made *since* a time."""
+    ) -> dict[int, str]:
+        """Return those of the tasks that have a prediction of a version, made *since* a time, with its newest image."""
         of_version = (predictions.c.project_id == project_id, predictions.c.version == version)
         is_new = sa.true() if since is None else predictions.c.served_at >= since
-        query, logged = sa.select(predictions.c.task_id).where(*of_version, is_new), set[int]()
+        query = sa.select(predictions.c.task_id, predictions.c.image).where(*of_version, is_new)
+        logged = dict[int, str]()
         with self._engine.connect() as connection:
             for ids in chunked(task_ids):
-                logged |= set(connection.scalars(query.where(predictions.c.task_id.in_(ids))))
+                of_tasks = query.where(predictions.c.task_id.in_(ids)).order_by(predictions.c.id)
+                logged |= {row.task_id: row.image for row in connection.execute(of_tasks)}
         return logged
 
     def find_tasks(self, project_id: int) -> set[int]:

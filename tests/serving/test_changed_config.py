@@ -1,4 +1,4 @@
-"""Open tasks are predicted as the label config says now, also those that the version predicted before it changed."""
+"""Open tasks are predicted as label config and data say now, also those that the version predicted before."""
 
 import pytest
 
@@ -64,6 +64,20 @@ def test_what_the_doctor_advises_shows_boxes_on_open_tasks(ready, begin, before,
     refresh(ready.serving, 1)
 
     assert stored == labels(ready) == {task: [[[label]]] for task in (1, 2, 4, 5)}
+
+
+def test_a_task_whose_image_was_replaced_is_predicted_again(ready):
+    refresh(ready.serving, 1)
+    for task in ready.studio.client.tasks:
+        task |= {"total_annotations": 0, "cancelled_annotations": 0, "draft_exists": False}
+    ready.studio.client.tasks[1]["data"] = {"image": "/data/upload/1/other.jpg"}
+    stored = len(ready.studio.client.stored)
+
+    refresh(ready.serving, 1)
+    refresh(ready.serving, 1)
+
+    assert [row["task"] for row in ready.studio.client.stored[stored:]] == [2]
+    assert labels(ready) == {task: [[["Car"]]] for task in (1, 2, 4, 5)}
 
 
 def test_tasks_whose_predictions_a_person_deletes_are_predicted_again(ready):

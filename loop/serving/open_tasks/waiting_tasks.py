@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from loop.label_studio.projects import Project
@@ -11,6 +11,7 @@ from loop.serving import shadow
 from loop.serving.open_tasks.outdated import find_config_change
 from loop.serving.room import ServingRoom
 from loop.storage.queries import chunked
+from loop.vision.addresses import identify
 
 FIRST = 2000  # least certain tasks that are predicted before all others
 LOOKED_UP = 1000  # predicted tasks that are compared with our log at a time
@@ -29,6 +30,7 @@ class WaitingTasks:
         self._serving, self._project, self._version = serving, project, version
         self.beside: list[StoredTask] = []
         self.empty: dict[int, list[int]] = {}
+        self._image_key = project.config().image_key
         self.since = find_config_change(serving, project, version)
 
     def walk(self) -> Iterator[StoredTask]:
@@ -37,7 +39,7 @@ class WaitingTasks:
 
         At the end all open tasks are listed once more: Label Studio takes a part of a version's name for its name.
         """
-        listed, predicted = set[int](), list[int]()
+        listed, predicted = set[int](), dict[int, str]()
         without = self._serving.studio.client.open_outlines(self._project.id, without=self._version)
         for task in chain(self._least_certain(), without):
             if task.id not in listed:
@@ -47,7 +49,7 @@ class WaitingTasks:
             if shadow.covers(self._project, self._version, task):
                 self.beside.append(task)
             if task.has(self._version):
-                predicted.append(task.id)
+                predicted[task.id] = self._read_image(task)
             elif task.id not in listed:
                 yield task
             if len(predicted) >= LOOKED_UP:
@@ -57,11 +59,11 @@ class WaitingTasks:
 
     def find_waiting(self, task_ids: Sequence[int]) -> Iterator[StoredTask]:
         """Yield those of some tasks that wait for a prediction now."""
-        predicted = list[int]()
+        predicted = dict[int, str]()
         outlines = self._serving.studio.client.named_outlines(self._project.id, task_ids) if task_ids else ()
         for task in outlines:
             if not task.is_labeled and task.has(self._version):
-                predicted.append(task.id)
+                predicted[task.id] = self._read_image(task)
             elif not task.is_labeled:
                 yield task
         if predicted:
@@ -74,20 +76,28 @@ class WaitingTasks:
                 if not task.is_labeled and not task.has(self._version):
                     yield task
 
-    def _find_empty(self, predicted: Sequence[int]) -> Iterator[StoredTask]:
+    def _find_empty(self, predicted: Mapping[int, str]) -> Iterator[StoredTask]:
         """
-        Yield the tasks whose stored predictions are empty because the task could not be predicted, or are outdated.
+        Yield tasks *predicted*, each with its image, whose predictions are outdated, or empty for lack of an answer.
 
-        Outdated ones were made by another label config; those of a task that somebody has begun stay. Label Studio
-        stores the answer of `/predict` also while a version is broken or an image cannot be read; our log does not have
-        it. An empty prediction that is in our log has no boxes because nothing was detected.
+        Outdated ones were made by another label config, or of another image; those of a task that somebody has begun
+        stay. Label Studio stores the answer of `/predict` also while a version is broken or an image cannot be read;
+        our log does not have it. An empty prediction that is in our log has no boxes because nothing was detected.
         """
         project_id, log = self._project.id, self._serving.predictions
         logged = log.find_logged(project_id, predicted, self._version)
-        outdated = logged - log.find_logged(project_id, logged, self._version, self.since) if self.since else set[int]()
-        unlogged = (set(predicted) - logged) | outdated
+        images = {task_id: image for task_id, image in logged.items() if image and predicted[task_id]}
+        outdated = {task_id for task_id, image in images.items() if identify(image) != predicted[task_id]}
+        if self.since:
+            outdated |= logged.keys() - log.find_logged(project_id, logged, self._version, self.since).keys()
+        unlogged = (predicted.keys() - logged.keys()) | outdated
         for task in self._serving.studio.client.named_tasks(project_id, sorted(unlogged)).values():
             predictions = task.predictions_of(self._version)
             if not task.is_begun if task.id in outdated else all(prediction.is_empty for prediction in predictions):
                 self.empty[task.id] = [prediction.id for prediction in predictions if prediction.id]
                 yield task
+
+    def _read_image(self, task: StoredTask) -> str:
+        """Return the identity of the address of a task's image; empty without one."""
+        address = task.data.get(self._image_key)
+        return identify(address.strip()) if isinstance(address, str) else ""
