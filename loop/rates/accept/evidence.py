@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -133,15 +133,27 @@ class LimitEvidence:
         return max((evidence for _, evidence in self._bets(EXPECTED[:1])), default=-math.inf)
 
     def passes(self) -> bool:
-        """Whether the evidence is enough."""
+        """
+        Whether the evidence is enough; also if each image counts with all boxes that were missed on it.
+
+        No sample bounds how many boxes are missed on one image: the promise is about images with at most as many boxes
+        as the most crowded of the sample.
+        """
+        return self._has_enough() and self._widen()._has_enough() and self._is_like()
+
+    def _widen(self) -> LimitEvidence:
+        """Return the same with losses in parts of the most boxes that were judged on an image."""
+        sample, most = self.sample, max(self.limit.boxes, self.sample.judged.max(initial=0.0))
+        losses = (sample.wrong - self.error * sample.judged) / most
+        return replace(self, losses=losses, crowds=sample.boxes / most)
+
+    def _has_enough(self) -> bool:
         import numpy as np
 
         evidences = [
             self.times * float(np.log1p(-bet * self.losses).sum()) - self._cost(bet) for bet, _ in self._bets(EXPECTED)
         ]
-        if not evidences or float(np.logaddexp.reduce(evidences)) - math.log(len(EXPECTED)) < NEEDED:
-            return False
-        return self._is_like()
+        return bool(evidences) and float(np.logaddexp.reduce(evidences)) - math.log(len(EXPECTED)) >= NEEDED
 
     def _bets(self, expected: Sequence[float]) -> Iterator[tuple[float, float]]:
         """Yield for each expected share of wrong boxes the bet with the most evidence to expect, and that evidence."""

@@ -46,6 +46,14 @@ def test_wrong_boxes_of_the_audit_count_against_a_limit(wrong, is_accepted):
     assert (chosen == Limit(0.9, 1)) is is_accepted
 
 
+@pytest.mark.parametrize(("images", "missed"), [(2, 20), (12, 2)])
+def test_boxes_that_were_missed_together_on_few_images_count_each(images, missed):
+    """More than 5% of all boxes of the audit are wrong, though not of those that were predicted."""
+    crowded = [AuditedImage(0.9, 1, missed, missed + 1)] * images
+
+    assert choose([*crowded, *alike(400 - images)], others(1000), 0.05) is None
+
+
 def test_no_audit_accepts_nothing():
     assert choose([], others(100), 0.02) is None
     assert choose(alike(500), [], 0.02) is None
