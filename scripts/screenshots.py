@@ -3,7 +3,7 @@ Take a picture of each page of the dashboard of an installation that runs: `pyth
 
 It needs the same LOOP_HOME and settings as the `loop up` that runs, and Chromium. Each page of the navigation becomes
 docs/screenshots/NAME.webp, in light, as do the pages that these lead to; the overview also in dark and at the width of
-a phone. docs/dashboard.md has them.
+a phone. docs/dashboard.md has them. A training runs meanwhile, whose job is one of the pages; then it is cancelled.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from io import BytesIO
@@ -19,7 +20,12 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from loop.installation.watching.jobs import RETRAIN
+from loop.job_queue.job_list import JobState
+from loop.rooms import Rooms
 from loop.settings import Settings
+from loop.training.ask import ask_training
+from loop.training.retrain import cancel
 from loop.wiring import build
 
 PAGE = Path(__file__).parents[1] / "docs" / "dashboard.md"
@@ -47,15 +53,27 @@ SETTLING = 1500  # milliseconds in which parts of a page load and charts are dra
 def main() -> None:
     """Sign in, and take a picture of each page."""
     settings = Settings.read()
-    with closing(build(settings)) as rooms:
+    with closing(build(settings)) as rooms, opened() as page:
         projects = [project.id for project in rooms.studio.projects.all()]
         project_id = int(sys.argv[1]) if len(sys.argv) > 1 else projects[0]
         ticket = rooms.access.sign_ins.make("screenshots", is_read_only=False)
-    with opened() as page:
         page.goto(f"{settings.local_url}/loop/sign-in?ticket={ticket}")
         page.get_by_role("button", name="Sign in").click()
-        pictures = dict(take(page, settings.local_url, project_id, FOLDER))
+        with training(rooms, project_id):
+            pictures = dict(take(page, settings.local_url, project_id, FOLDER))
     write_page(pictures)
+
+
+@contextmanager
+def training(rooms: Rooms, project_id: int) -> Iterator[None]:
+    """Have a training of the project run meanwhile."""
+    ask_training(rooms.trainings, project_id, "pictures of the pages")
+    try:
+        while not any(job.work == RETRAIN and job.state is JobState.RUNNING for job in rooms.queue.jobs()):
+            time.sleep(1)
+        yield
+    finally:
+        cancel(rooms.trainings, project_id)
 
 
 @contextmanager
@@ -73,15 +91,9 @@ def take(page: Page, url: str, project_id: int, folder: Path) -> Iterator[tuple[
     overview = f"{url}/loop/projects/{project_id}/"
     page.goto(overview)
     links = page.locator("header nav li a").all()
-    addresses = {link.inner_text(): link.get_attribute("href") for link in links}
+    addresses = {link.inner_text(): link.get_attribute("href") or "" for link in links}
     for title, address in addresses.items():
-        page.goto(f"{url}{address}{ASKED.get(title, '')}")
-        yield title, _take(page, folder / f"{_name(title)}.webp")
-    for title, before, link in LED_TO:
-        if address := _find_link(page, url, addresses.get(before), link):
-            addresses[title] = address
-            page.goto(f"{url}{address}")
-            yield title, _take(page, folder / f"{_name(title)}.webp")
+        yield from _take_from(page, url, title, address, folder)
     page.emulate_media(color_scheme="dark")
     page.goto(overview)
     yield "Overview, dark", _take(page, folder / "overview-dark.webp")
@@ -91,13 +103,15 @@ def take(page: Page, url: str, project_id: int, folder: Path) -> Iterator[tuple[
     yield "Overview, on a phone", _take(page, folder / "overview-phone.webp")
 
 
-def _find_link(page: Page, url: str, before: str | None, link: str) -> str | None:
-    """Return the address of the first such link on the page *before*; None where there is none."""
-    if before is None:
-        return None
-    page.goto(f"{url}{before}")
-    links = page.locator(link)
-    return links.first.get_attribute("href") if links.count() else None
+def _take_from(page: Page, url: str, title: str, address: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Write a picture of the page at an address, and of those that it leads to."""
+    page.goto(f"{url}{address}{ASKED.get(title, '')}")
+    picture = _take(page, folder / f"{_name(title)}.webp")
+    links = {name: page.locator(link) for name, before, link in LED_TO if before == title}
+    led_to = {name: link.first.get_attribute("href") or "" for name, link in links.items() if link.count()}
+    yield title, picture
+    for name, next_address in led_to.items():
+        yield from _take_from(page, url, name, next_address, folder)
 
 
 def write_page(pictures: Mapping[str, Path], page: Path = PAGE) -> None:
