@@ -57,7 +57,7 @@ def _project_row(project: ProjectStatus) -> tuple[str, ...]:
         project.title,
         project.champion or "none",
         *counts,
-        describe_training(project.training),
+        describe_training(project.training) + ", promoted by a person" * project.was_promoted_by_a_person,
         confirmed,
     )
 

@@ -38,6 +38,12 @@ class ProjectStatus:
         training = self.training
         return training is not None and training.status == GateOutcome.HELD and training.version != self.champion
 
+    @property
+    def was_promoted_by_a_person(self) -> bool:
+        """Whether the gate left the newest candidate version to a person, and it serves."""
+        training = self.training
+        return training is not None and training.status == GateOutcome.HELD and training.version == self.champion
+
 
 @dataclass(frozen=True, slots=True)
 class Status:

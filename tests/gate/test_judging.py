@@ -91,7 +91,9 @@ def test_the_status_says_what_to_do_about_a_held_candidate_until_it_is_done(judg
 
     assert f"loop models promote {training.version} --project 1 --force --why" in before
     assert f"loop models report {training.version} --project 1" in before
+    assert "held, promoted by a person" not in before
     assert "--force" not in shown(rooms)
+    assert "held, promoted by a person" in shown(rooms)
 
 
 def shown(rooms):
