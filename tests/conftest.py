@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import hypothesis
 import pytest
@@ -25,6 +26,19 @@ OFTEN_ON_POSTGRESQL = (
 # The same examples every time: a test that fails is one that somebody broke.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, max_examples=300)
 hypothesis.settings.load_profile("fixed")
+
+
+def pytest_configure(config):
+    """
+    Let the programs that tests start hear signals that this process was told to ignore, as `nohup` does.
+
+    An ignored signal stays ignored in a program that is started; one with a handler does not. The process that only
+    hands out the tests leaves them ignored.
+    """
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, lambda *_: None)
 
 
 def pytest_generate_tests(metafunc):
