@@ -146,7 +146,8 @@ class Connection:
             wanted = json.dumps({**(query or {}), "ordering": ["tasks:id"], "filters": filters})
             answer = self._ask("GET", "api/tasks/", params={**params, "query": wanted})
             page, tasks = answer.get("tasks"), stored_tasks(answer.get("tasks"))
-            if not isinstance(page, list) or (page and max((task.id for task in tasks), default=0) <= last_id):
+            is_broken = not isinstance(page, list) or (not page and answer.get("total"))
+            if is_broken or (page and max((task.id for task in tasks), default=0) <= last_id):
                 raise UpstreamError(f"{self.url} answered api/tasks/ with something else than the tasks asked for")
             yield tasks
             if not page or len(page) >= answer.get("total", len(page) + (len(page) == page_size)):

@@ -94,8 +94,8 @@ def list_wanted(facts: TaskFacts, space: Space) -> list[WantedVector]:
 
     References are the labelled boxes of the review that counts, predicted or not, and the boxes that a person named
     since. A review that began after the naming replaces the named boxes, one that ended after it those that it labels.
-    Detections are the regions of the newest
-    prediction, shown or held back, and every judged region: a deleted region stays as an example of a false positive.
+    Detections are the regions of the newest prediction, shown or held back, and every judged region: a deleted region
+    stays as an example of a false positive.
     """
     vectors: dict[tuple[CollectionKind, str], WantedVector] = {}
     for vector in (*_list_named(facts, space), *_list_references(facts, space), *_list_detections(facts, space)):

@@ -194,5 +194,6 @@ def _delete_missing_tasks(reviews: ReviewsRoom, project_id: int) -> set[int]:
     existing = reviews.studio.client.task_ids(project_id) if known or predicted else set()
     missing = {task_id: made for task_id, made in known.items() if task_id not in existing}
     served = reviews.predictions.find_served(project_id, predicted - existing, before)
-    reviews.store.delete(project_id, TASK, {**missing, **dict.fromkeys(served, before)}, is_current=True)
+    seen_gone = {task_id: max(before, missing.get(task_id, before)) for task_id in served}
+    reviews.store.delete(project_id, TASK, {**missing, **seen_gone}, is_current=True)
     return set(missing)

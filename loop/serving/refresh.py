@@ -56,9 +56,8 @@ class _Run:
         return not self.stopped
 
     def still_serves(self) -> bool:
-        """Whether no other version was promoted meanwhile."""
-        champion = self._serving.registry.versions.champion(self._project.id)
-        return champion is not None and champion.name == self._version
+        """Whether no other version was promoted meanwhile, and the label config is the same."""
+        return not self._find_change()
 
     def note(self, counts: PredictionCounts) -> None:
         """Report the progress of all jobs together, and make the queue follow after the first batch."""
@@ -82,9 +81,16 @@ class _Run:
             with suppress(UpstreamError):  # it is done again at the end
                 follow(self._serving.registry, self._project.id)
 
-    def _find_stop(self) -> str:
-        if not self.still_serves():
+    def _find_change(self) -> str:
+        champion = self._serving.registry.versions.champion(self._project.id)
+        if champion is None or champion.name != self._version:
             return "another version serves"
+        label_config = self._serving.studio.projects.get(self._project.id).label_config
+        return "" if label_config == self._project.label_config else "the label config is another one"
+
+    def _find_stop(self) -> str:
+        if change := self._find_change():
+            return change
         is_young = time.monotonic() - self._began < TURN.total_seconds()
         if is_young and not self._is_share:
             return ""
@@ -122,7 +128,7 @@ def refresh(serving: ServingRoom, project_id: int) -> str:
     _take_over(serving, project_id, champion.name, execution)
     run, tasks = _predict_waiting(serving, project, champion, execution, is_share=False)
     serving.vision.ask_vectors(project_id)
-    total = run.total + len(tasks.empty)
+    total = run.total + len(tasks.empty) + len(tasks.outdated)
     line = f"{champion.name}: {run.counts.done + run.by_others} of {max(total, run.counts.tried)} open tasks predicted"
     if run.stopped:
         return f"{line}, then {run.stopped}"
@@ -195,6 +201,7 @@ def _predict(
         may_go_on=run.may_go_on,
         may_store=run.still_serves,
         replaced=tasks.empty,
+        outdated=tasks.outdated,
         since=tasks.since,
     )
     for counts in batches.run(chain([first], waiting)):

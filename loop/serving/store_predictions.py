@@ -52,7 +52,9 @@ class Batches:
 
     *match* returns the matches of a batch by task id. No batch is begun after *may_go_on* said no. A batch that is
     predicted is stored unless *may_store* says no. *replaced* has, by task, the ids of stored predictions that are
-    removed as soon as another one is stored for the task. What the log has from before *since* does not count.
+    removed as soon as another one is stored for the task; *outdated* has those that are removed before the task is
+    predicted, so that it waits for a prediction whatever comes between. What the log has from before *since* does not
+    count.
     """
 
     serving: ServingRoom
@@ -65,6 +67,7 @@ class Batches:
     may_go_on: Callable[[], bool] = lambda: True
     may_store: Callable[[], bool] = lambda: True
     replaced: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    outdated: Mapping[int, Sequence[int]] = field(default_factory=dict)
     since: datetime | None = None
 
     def run(self, tasks: Iterable[StoredTask]) -> Iterator[PredictionCounts]:
@@ -90,8 +93,8 @@ class Batches:
         """Yield tasks as they are now, without those that somebody has opened since: `/predict` answered for them."""
         for some_ids in chunked(task_ids, BATCH):
             for task in self.serving.studio.client.named_tasks(self.project.id, some_ids).values():
-                replaced, known = self.replaced.get(task.id, ()), task.predictions_of(self.served.version)
-                if all(prediction.is_empty or prediction.id in replaced for prediction in known):
+                outdated, known = self.outdated.get(task.id, ()), task.predictions_of(self.served.version)
+                if all(prediction.is_empty or prediction.id in outdated for prediction in known):
                     yield task
 
     def _run(self, tasks: Iterable[StoredTask]) -> Iterator[PredictionCounts]:
@@ -111,8 +114,9 @@ class Batches:
         """Predict a batch alone, in its *turn*, and store it: two predicted together would be stored together too."""
         project, studio, config = self.project, self.serving.studio, self.project.config()
         run = PredictionRun(self.execution, self.is_shadow, since=self.since)
+        batch = self._remove_outdated(batch)
         with turn:
-            if not self.may_go_on():
+            if not batch or not self.may_go_on():
                 return PredictionCounts()
             answers = pre_annotate(self.serving, project.id, config, self.served, batch, match=self.match, run=run)
         broken = [answer.suggestion for answer in answers if answer.suggestion.error]
@@ -128,6 +132,16 @@ class Batches:
             stored, refused = error.stored, error.reasons
         self._remove_replaced({prediction.task_id for prediction in predictions} - refused.keys())
         return PredictionCounts(len(batch), stored, broken, refused)
+
+    def _remove_outdated(self, batch: Sequence[StoredTask]) -> Sequence[StoredTask]:
+        """Remove the outdated predictions of a batch; return it without the tasks that somebody has begun since."""
+        client, old = self.serving.studio.client, [task.id for task in batch if task.id in self.outdated]
+        now = client.named_tasks(self.project.id, old) if old else {}
+        left = {task_id for task_id, task in now.items() if not task.is_begun}
+        for task_id in sorted(left):
+            for prediction_id in self.outdated[task_id]:
+                client.delete_prediction(prediction_id)
+        return [task for task in batch if task.id not in self.outdated or task.id in left]
 
     def _remove_replaced(self, task_ids: Iterable[int]) -> None:
         for task_id in sorted(task_ids):

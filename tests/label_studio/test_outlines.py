@@ -126,3 +126,8 @@ def test_an_answer_with_other_tasks_than_those_asked_for_is_asked_for_once():
     with pytest.raises(UpstreamError, match="the tasks asked for"):
         list(Answering(first, first).task_ids(1))
     assert set(Answering(first).named_tasks(1, [3, 4])) == {1, 2}
+
+
+def test_a_page_without_the_tasks_that_are_left_is_no_end():
+    with pytest.raises(UpstreamError, match="the tasks asked for"):
+        Answering({"tasks": [{"id": 1}], "total": 4}, {"tasks": [], "total": 3}).task_ids(1)

@@ -1,12 +1,18 @@
 """Open tasks are predicted as label config and data say now, also those that the version predicted before."""
 
+from dataclasses import replace
+
 import pytest
 
+from loop.errors import UpstreamError
 from loop.registry.store import VersionFacts
-from loop.serving.refresh import refresh
+from loop.serving import store_predictions
+from loop.serving.queue_order import AuditPolicy, audit_draw
+from loop.serving.refresh import is_due, refresh
 from loop.serving.store_predictions import Batches
 from tests.builders import CONFIG
 from tests.reviews.builders import take
+from tests.swap import swap
 
 VEHICLE = CONFIG.replace('"Car"', '"Vehicle"')
 SHOWING_LITTLE = CONFIG.replace('toName="image"', 'toName="image" model_score_threshold="0.95"')
@@ -98,6 +104,62 @@ def test_a_task_that_somebody_has_begun_keeps_its_prediction(ready, begin):
     refresh(ready.serving, 1)
 
     assert labels(ready) == {1: [[]], **{task: [[["Car"]]] for task in (2, 4, 5)}}
+
+
+def test_tasks_whose_new_predictions_were_logged_and_not_stored_wait_for_them(ready, begin, monkeypatch):
+    begin(VEHICLE)
+    change(ready, CONFIG)
+
+    def fail(*_):
+        raise UpstreamError("Label Studio is down")
+
+    with monkeypatch.context() as down:
+        down.setattr(ready.studio.client, "store_predictions", fail)
+        with pytest.raises(UpstreamError):
+            refresh(ready.serving, 1)
+    refresh(ready.serving, 1)
+
+    assert labels(ready) == {task: [[["Car"]]] for task in (1, 2, 4, 5)}
+
+
+def test_a_change_during_a_run_ends_it_and_the_next_run_predicts_by_it(ready, begin, monkeypatch):
+    begin(VEHICLE)
+    change(ready, SHOWING_LITTLE)
+    monkeypatch.setattr(store_predictions, "BATCH", 2)
+    monkeypatch.setattr(store_predictions, "AT_ONCE", 1)
+    client, delete = ready.studio.client, ready.studio.client.delete_prediction
+
+    def change_and_delete(prediction_id):
+        client.delete_prediction = delete
+        change(ready, CONFIG)
+        return delete(prediction_id)
+
+    client.delete_prediction = change_and_delete
+
+    assert "then the label config is another one" in refresh(ready.serving, 1)
+    assert is_due(ready.serving, ready.studio.projects.get(1))
+    refresh(ready.serving, 1)
+
+    assert labels(ready) == {task: [[["Car"]]] for task in (1, 2, 4, 5)}
+
+
+def test_an_audited_task_that_is_begun_during_the_run_keeps_its_prediction(ready, begin, monkeypatch):
+    begin(VEHICLE)
+    change(ready, CONFIG)
+    policy = replace(ready.serving.policy, audit=AuditPolicy(0.2))
+    audited = [task for task in (1, 2, 4, 5) if audit_draw(1, task, policy.audit) is not None]
+    client, store = ready.studio.client, ready.studio.client.store_predictions
+
+    def begin_and_store(*given):
+        for task in client.tasks:
+            task["draft_exists"] = True
+        return store(*given)
+
+    monkeypatch.setattr(client, "store_predictions", begin_and_store)
+    refresh(swap(ready, (ready.serving.policy, policy)).serving, 1)
+
+    assert 0 < len(audited) < 4
+    assert labels(ready) == {task: [[]] if task in audited else [[["Car"]]] for task in (1, 2, 4, 5)}
 
 
 @pytest.mark.parametrize("new", ["<Header value='Look closely'/>", "<Label value='Bicycle'/>"], ids=["text", "label"])

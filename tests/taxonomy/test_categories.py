@@ -34,14 +34,21 @@ OTHERS = Taxonomy(
     (
         *(Node("animals"), Node("plants"), Node("fish", title="Bird")),
         *(Node("a", title="Other", parent="animals"), Node("b", title="Other", parent="plants"), Node("Bird")),
+        *(Node("cat", title="Cat", parent="animals"), Node("cat-2", title="Cat", parent="plants")),
     )
 )
 
 
 @pytest.mark.parametrize(
     ("name", "parent", "node"),
-    [("Other", "plants", "b"), ("other", "plants", "b"), ("a", None, "a"), ("Bird", None, "Bird")],
-    ids=["by-parent", "in-another-case", "by-id", "by-id-before-title"],
+    [
+        ("Other", "plants", "b"),
+        ("other", "plants", "b"),
+        ("a", None, "a"),
+        ("Bird", None, "Bird"),
+        ("cat", "plants", "cat-2"),
+    ],
+    ids=["by-parent", "in-another-case", "by-id", "by-id-before-title", "by-parent-before-id"],
 )
 def test_of_nodes_with_one_name_the_one_that_is_meant_is_found(name, parent, node):
     assert name_category(OTHERS, name, parent).node == node

@@ -22,14 +22,15 @@ class WaitingTasks:
     One walk over the open tasks of a project; few tasks are in memory at a time.
 
     *beside* are the tasks for the shadow. *empty* has, by task, the stored predictions that are empty because the task
-    could not be predicted, and those from before *since*, when the label config was another one. Both are complete at
-    the end of the walk.
+    could not be predicted; *outdated* has those of another image, or from before *since*, when the label config was
+    another one. All are complete at the end of the walk.
     """
 
     def __init__(self, serving: ServingRoom, project: Project, version: str) -> None:
         self._serving, self._project, self._version = serving, project, version
         self.beside: list[StoredTask] = []
         self.empty: dict[int, list[int]] = {}
+        self.outdated: dict[int, list[int]] = {}
         self._image_key = project.config().image_key
         self.since = find_config_change(serving, project, version)
 
@@ -93,8 +94,10 @@ class WaitingTasks:
         unlogged = (predicted.keys() - logged.keys()) | outdated
         for task in self._serving.studio.client.named_tasks(project_id, sorted(unlogged)).values():
             predictions = task.predictions_of(self._version)
-            if not task.is_begun if task.id in outdated else all(prediction.is_empty for prediction in predictions):
-                self.empty[task.id] = [prediction.id for prediction in predictions if prediction.id]
+            is_outdated = task.id in outdated
+            if not task.is_begun if is_outdated else all(prediction.is_empty for prediction in predictions):
+                old = self.outdated if is_outdated else self.empty
+                old[task.id] = [prediction.id for prediction in predictions if prediction.id]
                 yield task
 
     def _read_image(self, task: StoredTask) -> str:

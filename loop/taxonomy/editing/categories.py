@@ -52,13 +52,14 @@ def name_category(
     """
     Add a category that a person named under *parent*, or find the node with that label, id or title.
 
-    Without such a node, one whose label, id or title differs from the name in case alone is found. Of several nodes it
-    is the one under *parent*. The node *known* is taken whatever its name. A node without a label gets the name as its
-    label. A second call changes nothing. Raises TaxonomyError as `add_category` does, and if several nodes are called
-    so.
+    Without such a node, one whose label, id or title differs from the name in case alone is found. A node under
+    *parent* comes before all others. The node *known* is taken whatever its name. A node without a label gets the name
+    as its label. A second call changes nothing. Raises TaxonomyError as `add_category` does, and if several nodes are
+    called so.
     """
     name = name.strip()
-    node = taxonomy.by_id.get(known or taxonomy.node_of_label.get(name, "")) or _find_by_name(taxonomy, name, parent)
+    below = [node for node in taxonomy.nodes if node.parent == parent] if parent is not None else []
+    node = taxonomy.by_id.get(known or "") or _find_by_name(below, name) or _find_by_name(taxonomy.nodes, name)
     if node is None:
         grown = add_category(taxonomy, name, parent=parent)
         return NamedCategory(grown, grown.node_of_label[name], name)
@@ -99,16 +100,15 @@ def _change(taxonomy: Taxonomy, changed: Node) -> Taxonomy:
     return replace(taxonomy, nodes=tuple(changed if node.id == changed.id else node for node in taxonomy.nodes))
 
 
-def _find_by_name(taxonomy: Taxonomy, name: str, parent: str | None) -> Node | None:
-    """Return the node with that id, else with that title, else with a name that differs in case alone, if any."""
-    nodes, folded = taxonomy.nodes if name else (), fold(name)
-    for called in (
+def _find_by_name(nodes: Iterable[Node], name: str) -> Node | None:
+    """Return the node with that label, else that id, that title, or a name that differs in case alone, if any."""
+    nodes, folded = list(nodes) if name else [], fold(name)
+    for found in (
+        [node for node in nodes if name in node.labels],
         [node for node in nodes if node.id == name],
         [node for node in nodes if node.title == name],
         [node for node in nodes if folded in map(fold, (*node.labels, node.id, node.title))],
     ):
-        below = [node for node in called if node.parent == parent] if parent is not None else []
-        found = below or called
         if len(found) > 1:
             ids = ", ".join(node.id for node in found)
             raise TaxonomyError("name", f"the id of one of the nodes that are called so, {ids}", name)
