@@ -139,20 +139,19 @@ class Connection:
 
         A page may be shorter than asked for: the setting TASK_API_PAGE_SIZE_MAX of a Label Studio cuts it.
         """
-        params = {"project": project_id, "page_size": page_size, **options}
-        last_id = 0
+        params, last_id = {"project": project_id, "page_size": page_size, **options}, 0
         while True:
             filters = write_conditions([*conditions, Condition("id", "greater", "Number", last_id)])
             wanted = json.dumps({**(query or {}), "ordering": ["tasks:id"], "filters": filters})
             answer = self._ask("GET", "api/tasks/", params={**params, "query": wanted})
             page, tasks = answer.get("tasks"), stored_tasks(answer.get("tasks"))
-            is_broken = not isinstance(page, list) or (not page and answer.get("total"))
-            if is_broken or (page and max((task.id for task in tasks), default=0) <= last_id):
+            newest = max((task.id for task in tasks), default=0)
+            if not isinstance(page, list) or (newest <= last_id if page else answer.get("total")):
                 raise UpstreamError(f"{self.url} answered api/tasks/ with something else than the tasks asked for")
             yield tasks
             if not page or len(page) >= answer.get("total", len(page) + (len(page) == page_size)):
                 return
-            last_id = max(task.id for task in tasks)
+            last_id = newest
 
     def _named(
         self, project_id: int, task_ids: Sequence[int], options: Mapping[str, Any], query: Mapping[str, Any]
