@@ -16,6 +16,7 @@ Pixels: TypeAlias = (
 )
 
 ONE_OBJECT = 0.7  # IoU from which two predicted boxes show one object; docs/benchmarks.md has the figures
+SAME_OBJECT = 0.5  # IoU from which a box of another maker shows the same object
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import numpy as np
 
 from loop.discovery.hints import node_means
 from loop.discovery.room import DiscoveryRoom
-from loop.discovery.tracking import SAME_OBJECT, Member, keep_one_per_object
+from loop.discovery.tracking import Member, keep_one_per_object
 from loop.label_studio.classes import name_today
 from loop.references.entries import CollectionKind
-from loop.regions import Box, Region
+from loop.regions import SAME_OBJECT, Box, Region
 from loop.storage.queries import chunked
 from loop.taxonomy.editing.categories import begin_taxonomy
 from loop.taxonomy.match import Matcher, matcher_of

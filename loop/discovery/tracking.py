@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from loop.regions import Box
+from loop.regions import SAME_OBJECT, Box
 
-SAME_OBJECT = 0.5  # least intersection over union of two boxes of the same object
 SAME_CLUSTER = 0.5  # least Jaccard index of the members of two clusters that are the same
 
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loop.references.entries import CollectionKind, Entry, crop_key, entry_key
-from loop.regions import Box, Region
+from loop.regions import SAME_OBJECT, Box, Region
 from loop.reviews.verdicts import Decision
 from loop.vision.embedding import Space
 
 NAMED = "named"  # the verdict of a box that a person named as a member of a cluster
-SAME_OBJECT = 0.5  # IoU from which two boxes show one object
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 
 from loop.label_studio.classes import name_today
 from loop.label_studio.label_config import LabelConfig
-from loop.regions import LabelSource, Region
+from loop.regions import SAME_OBJECT, LabelSource, Region
 from loop.serving.predict import Suggestion, hold_doubles_back, region_id
 
-SAME_OBJECT = 0.5  # IoU from which two boxes show one object
 DIGITS = 4  # of a score
 
 
