@@ -184,7 +184,7 @@ def compute_hash(folder: Path) -> str:
 def list_held_out(data: Path) -> list[Path]:
     """Return the held-out images of the dataset whose `data.yaml` is *data*. Raises PayloadError where it has none."""
     folder = data.parent / "images" / Side.HELD_OUT
-    images = sorted(folder.iterdir()) if folder.is_dir() else []
+    images = sorted(folder.glob("[!.]*"))  # macOS adds hidden files
     if not images:
         raise PayloadError(str(data), f"images in {folder}, as `loop dataset convert` writes them", "none")
     return images

@@ -113,10 +113,11 @@ def read_data_file(text: str) -> ClassIndex:
     """Read the classes of a `data.yaml` that `write_data_file` wrote, former names too. Raises PayloadError."""
     try:
         content: Any = load(text)
-        names = tuple(str(name) for _, name in sorted(content["names"].items()))
+        by_id = {int(class_id): str(name) for class_id, name in content["names"].items()}
+        names = tuple(by_id[class_id] for class_id in range(len(by_id)))
         former = {str(name): int(class_id) for name, class_id in (content.get("former_names") or {}).items()}
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise PayloadError("data.yaml", "names of classes by id", f"{error}") from error
+        raise PayloadError("data.yaml", "names of classes by id, from 0 without a gap", f"{error}") from error
     return ClassIndex(names, {name: class_id for class_id, name in enumerate(names)} | former)
 
 

@@ -64,8 +64,7 @@ def compare(gate: GateRoom, project_id: int, first: str, second: str, snapshot: 
     versions = [gate.registry.versions.get(project_id, name) for name in (first, second)]
     chosen = _find_snapshot(gate, project_id, snapshot)
     file = gate.registry.served_file(versions[1])
-    labels = gate.studio.projects.get(project_id).config().label_map
-    evaluated = gate.evaluator.evaluate(file, chosen.data, versions[1].framing, labels)
+    evaluated = gate.measure(versions[1], file, chosen.data)
     report = _make_report(gate, chosen, versions[0], versions[1], evaluated)
     gate.reports.write(report)
     return report

@@ -54,7 +54,7 @@ def try_8_bits(
     try:
         gate.registry.detectors.quantise(exported, images, file, version.image_size)
         figures["seconds"] = round(time.monotonic() - began, 1)
-        smaller = gate.evaluator.evaluate(file, snapshot.data, version.framing)
+        smaller = gate.measure(version, file, snapshot.data)
         ruling, compared = _judge(gate, version, snapshot, (exported, evaluated), (file, smaller))
     except WeightsRefused as error:
         return _refuse(version, figures, error.kind)

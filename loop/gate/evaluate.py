@@ -30,14 +30,16 @@ def evaluate(detector: Detector, data: Path, label_map: LabelMap | None = None) 
     Run a detector on the held-out side of the dataset whose `data.yaml` is *data*, image by image as it serves.
 
     The detector may know other classes, in another order. Classes are matched to the dataset's by exact name, then by
-    *label_map*, which returns the labels that classes mean, then by name without case.
+    *label_map*, which returns the labels that classes mean, then by name without case. A class of the dataset that was
+    renamed since is known by both names.
     Detections of any other class are left out, which makes versions with different class lists comparable. A box
     counts for every class it may have, and once where several of the detector's classes are one of the dataset's.
     Raises ImageUnreadable, PayloadError.
     """
     classes = read_data_file(data.read_text())
-    meant = label_map(detector.class_names) if label_map else {}
-    class_ids = _map_classes(detector.class_names, classes.ids, meant)
+    meant, today = (label_map(names) if label_map else {} for names in (detector.class_names, list(classes.ids)))
+    ids = {today[name]: class_id for name, class_id in classes.ids.items() if name in today} | dict(classes.ids)
+    class_ids = _map_classes(detector.class_names, ids, meant)
     joined = _list_joined(class_ids)
     paths = list_held_out(data)
     labels, detections = [], []

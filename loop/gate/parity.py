@@ -40,7 +40,7 @@ def export_and_measure(gate: GateRoom, version: Version, snapshot: Snapshot, tra
 
     def judge(file: Path) -> Parity:
         nonlocal exported
-        exported = gate.evaluator.evaluate(file, snapshot.data, version.framing)
+        exported = gate.measure(version, file, snapshot.data)
         parity = compare_precision(trained, exported)
         if parity.objection:
             return parity
@@ -54,7 +54,7 @@ def export_and_measure(gate: GateRoom, version: Version, snapshot: Snapshot, tra
     file = gate.registry.served_file(version)
     if file == version.weights:
         return trained
-    return exported or gate.evaluator.evaluate(file, snapshot.data, version.framing)
+    return exported or gate.measure(version, file, snapshot.data)
 
 
 def export_before_serving(gate: GateRoom, version: Version) -> None:
@@ -70,7 +70,7 @@ def export_before_serving(gate: GateRoom, version: Version) -> None:
         if snapshot is None:
             export_once(gate.registry, version)
             return
-        trained = gate.evaluator.evaluate(gate.registry.versions.bring(version), snapshot.data, version.framing)
+        trained = gate.measure(version, gate.registry.versions.bring(version), snapshot.data)
         export_and_measure(gate, version, snapshot, trained)
     except (LoopError, OSError) as error:  # a snapshot from a backup has no images
         log.warning("%s: its trained weights serve, because an export cannot be judged: %s", version.name, error)

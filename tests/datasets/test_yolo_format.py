@@ -177,7 +177,7 @@ def test_names_that_need_no_escape_are_written_as_they_were_before():
     )
 
 
-@pytest.mark.parametrize("text", ["names: 3", "- a", "names: [a", "", "names: {x: a, 1: b}"])
+@pytest.mark.parametrize("text", ["names: 3", "- a", "names: [a", "", "names: {x: a, 1: b}", "names: {1: a, 2: b}"])
 def test_a_data_file_without_classes_is_refused(text):
     with pytest.raises(PayloadError, match="names of classes by id"):
         read_data_file(text)

@@ -182,3 +182,4 @@ def test_a_dataset_without_held_out_images_is_refused_before_anything_is_measure
         with pytest.raises(PayloadError, match=r"expected images in .*held_out, as `loop dataset convert` writes them"):
             compare_files(None, tmp_path / "a.pt", tmp_path / "b.pt", data, 0.25)
         (tmp_path / "images" / "held_out").mkdir(exist_ok=True)
+        (tmp_path / "images" / "held_out" / ".DS_Store").touch()

@@ -4,6 +4,7 @@ import numpy as np
 
 from loop.gate.compare import compare
 from loop.gate.evaluate import evaluate
+from loop.gate.parity import export_before_serving
 from loop.registry.store import VersionFacts
 from loop.vision.detector import RawDetections
 from tests.builders import CONFIG, region
@@ -79,3 +80,36 @@ def test_the_gate_measures_the_champion_by_the_label_config(rooms, tmp_path):
 
     assert report.comparison.champion.map50_95 > 0.9
     assert report.comparison.candidate.map50_95 > 0.9
+
+
+class ExportedLorryDetectors(LorryDetectors):
+    """Serves by exports, which differ from no trained weights."""
+
+    serves_exports = True
+
+    def export(self, weights, out):
+        out.write_bytes(b"exported")
+
+
+def test_an_export_is_compared_with_the_trained_weights_by_the_label_config(rooms, tmp_path):
+    write_snapshot(rooms, tmp_path, 12)
+    meant = CONFIG.replace('<Label value="Car"', '<Label value="Car" predicted_values="lorry"')
+    rooms.studio.projects.save(1, "Cars", meant)
+    (tmp_path / "w.pt").write_bytes(b"weights")
+    version = rooms.registry.versions.add(1, tmp_path / "w.pt", VersionFacts())
+    detectors = ExportedLorryDetectors()
+    rooms = swap(rooms, (rooms.registry.detectors, detectors), (rooms.gate.evaluator, detectors))
+
+    export_before_serving(rooms.gate, version)
+
+    assert rooms.registry.exports.of(version).measured["exported"] > 0.9
+
+
+def test_a_version_that_knows_a_class_by_its_new_name_is_measured_on_a_snapshot_with_the_former_one(rooms, tmp_path):
+    snapshot = write_snapshot(rooms, tmp_path, 12)
+    rooms.studio.projects.save(1, "Cars", CONFIG.replace('"Car"', '"lorry"'))
+    rooms.studio.classes.rename(1, "Car", "lorry")
+
+    label_map = rooms.studio.projects.get(1).config().label_map
+
+    assert evaluate(LorryDetector(), snapshot.data, label_map).metrics.map50_95 > 0.9
