@@ -6,6 +6,7 @@ from flask import abort
 
 from backend import access
 from backend.dashboard.blueprint import Answer, go_back, page, rooms, show, show_part
+from backend.dashboard.forms import form
 from loop.installation.watching.jobs import WatchedJob, cancel_job, list_jobs, read_job
 from loop.installation.watching.logs import LogEntry, read_log_end
 
@@ -40,9 +41,9 @@ def job_now(job_id: str) -> Answer:
 
 @page("jobs/<job_id>/cancel", methods=["POST"])
 def job_cancel(job_id: str) -> Answer:
-    """Cancel a job."""
+    """Cancel the job that the page was drawn for, and no later one of its id."""
     _find(job_id)
-    return go_back("jobs", cancel_job(rooms().installation, job_id))
+    return go_back("jobs", cancel_job(rooms().installation, job_id, form().get("run", "")))
 
 
 def _find(job_id: str) -> WatchedJob | None:

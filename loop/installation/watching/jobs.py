@@ -23,7 +23,8 @@ class WatchedJob:
     """
     One job with its progress as a *line* and as a *share*, as far as they are known.
 
-    *work* is such as `refresh`; *project* None stands for all. *error* is its trace, where it failed.
+    *work* is such as `refresh`; *project* None stands for all. *error* is its trace, where it failed. *training* is
+    the open training that a `retrain` works on.
     """
 
     id: str
@@ -37,6 +38,12 @@ class WatchedJob:
     line: str
     share: float | None
     error: str
+    training: int | None = None
+
+    @property
+    def run(self) -> str:
+        """Tells the job from earlier and later ones of the same id."""
+        return f"training {self.training}" if self.training else str(self.asked_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +72,22 @@ def read_job(installation: InstallationRoom, job_id: str) -> WatchedJob | None:
     job = installation.queue.job(job_id)
     if job is None:
         return None
-    training = next(iter(installation.trainings.store.open(job.project)), None)
+    training = next(iter(installation.trainings.store.open(job.project)), None) if job.project is not None else None
     return _watch(job, installation.queue.read_progress().get(job_id), training)
 
 
-def cancel_job(installation: InstallationRoom, job_id: str) -> str:
+def cancel_job(installation: InstallationRoom, job_id: str, run: str = "") -> str:
     """
-    Cancel a job, and return one line on it. Raises PayloadError if there is none, UpstreamError.
+    Cancel a job, with *run* only that one, and return one line on it. Raises PayloadError if it is gone, UpstreamError.
 
     A training stops by itself, and its reviews still count as new. Any other job that runs is killed; a job that is
     still due, such as a refresh, is asked for again.
     """
-    job = installation.queue.job(job_id)
+    job = read_job(installation, job_id)
     if job is None:
         raise PayloadError("ID", "the id of a job; see `loop jobs list`", job_id)
+    if run and run != job.run:
+        raise PayloadError("run", f"that of {job_id} now, {job.run}: the job of this page has ended", run)
     if job.work == RETRAIN and job.project is not None and job.state is not JobState.FAILED:
         return cancel_training(installation, job.project)
     installation.queue.cancel(job_id)
@@ -99,7 +108,9 @@ def cancel_training(installation: InstallationRoom, project_id: int) -> str:
 
 def _watch(job: QueuedJob, progress: JobProgress | None, training: Training | None) -> WatchedJob:
     line, share = progress.line if progress else "", _share(progress) if progress else None
-    if training and job.work == RETRAIN and job.state is JobState.RUNNING:
+    if job.work != RETRAIN or job.state is JobState.FAILED:
+        training = None
+    if training and job.state is JobState.RUNNING:
         line, share = f"training {training.id}: {describe_training(training)}", training_share(training)
     error = redact(job.error)
     if job.state is JobState.FAILED:
@@ -116,6 +127,7 @@ def _watch(job: QueuedJob, progress: JobProgress | None, training: Training | No
         line=line,
         share=share,
         error=error,
+        training=training.id if training else None,
     )
 
 

@@ -162,6 +162,13 @@ def test_a_training_is_cancelled_as_the_command_does(filled, act):
     assert filled.extensions["rooms"].trainings.store.get(1).is_cancelled
 
 
+def test_the_button_names_the_job_that_it_was_drawn_for(filled, operator, act):
+    assert 'name="run" value="training 1"' in operator.get(f"/loop/jobs/retrain-{PROJECT}").text
+
+    assert act(f"jobs/retrain-{PROJECT}/cancel", run="training 7").status_code == 400
+    assert not filled.extensions["rooms"].trainings.store.get(1).is_cancelled
+
+
 def test_a_job_is_cancelled_and_one_that_ended_is_an_error(filled, act):
     assert "is stopped within seconds" in act(f"jobs/refresh-{PROJECT}/cancel").text
     assert act("jobs/nothing/cancel").status_code == 400

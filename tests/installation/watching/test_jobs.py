@@ -1,5 +1,6 @@
 """The jobs of an installation, and how one is cancelled."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -79,6 +80,30 @@ def test_any_other_job_is_killed_or_removed(installed):
     assert cancel_job(installed.installation, "refresh-1").startswith("refresh-1 is stopped within seconds")
     assert cancel_job(installed.installation, "discover-2").startswith("discover-2 is removed")
     assert installed.queue.cancelled == ["refresh-1", "discover-2"]
+
+
+def test_a_later_training_is_not_cancelled_in_place_of_the_one_that_a_page_showed(installed):
+    trainings = installed.trainings.store
+    trainings.ask(1, "by hand")
+    shown = read_job(installed.installation, "retrain-1").run
+    trainings.end(1, TrainingState.CANCELLED)
+    later = trainings.ask(1, "by hand")
+
+    with pytest.raises(PayloadError, match="training 2: the job of this page has ended"):
+        cancel_job(installed.installation, "retrain-1", shown)
+
+    assert not trainings.get(later.id).is_cancelled
+    assert cancel_job(installed.installation, "retrain-1", "training 2").startswith("training 2")
+
+
+def test_a_job_asked_for_later_is_not_cancelled_in_place_of_the_one_that_a_page_showed(installed):
+    shown = read_job(installed.installation, "refresh-1").run
+    installed.queue.listed[0] = replace(installed.queue.listed[0], asked_at=NOON + timedelta(hours=1))
+
+    with pytest.raises(PayloadError, match="has ended"):
+        cancel_job(installed.installation, "refresh-1", shown)
+
+    assert installed.queue.cancelled == []
 
 
 def test_a_job_that_is_not_there_is_an_error(rooms):
