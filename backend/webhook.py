@@ -21,7 +21,7 @@ from loop.access.callers import EVENTS as EVENTS_ENDPOINT
 from loop.access.callers import Caller, CallerKind
 from loop.errors import PayloadError, RecordsDown, Unauthorized, UpstreamError
 from loop.label_studio.payloads import project_id_of, project_of
-from loop.label_studio.webhook import ACTIONS, PROJECT_HEADER, SECRET_HEADER, START_TRAINING
+from loop.label_studio.webhook import ACTIONS, CREATED, PROJECT_HEADER, SECRET_HEADER, START_TRAINING
 from loop.log_lines import LineLimit
 from loop.printable import shorten
 from loop.rooms import Rooms
@@ -81,8 +81,13 @@ def _project_id(sent: Mapping[str, Any], action: str) -> int:
 
 
 def _moment(action: str) -> dict[str, str]:
-    """Start Training says the same every time; its moment tells two presses from one."""
-    return {"pressed_at": datetime.now(UTC).isoformat()} if action == START_TRAINING else {}
+    """
+    Return the moment of an event of which a later one may say the same, and stands for something else that happened.
+
+    Start Training always says the same; Label Studio gives ids of deleted objects out again; a project can be changed
+    back.
+    """
+    return {} if action in CREATED else {"pressed_at": datetime.now(UTC).isoformat()}
 
 
 def count_refusal(response: Response) -> Response:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from loop.reviews.set_aside import Step
 from loop.storage.exchange_tables import set_aside
-from loop.storage.queries import is_deleted
+from loop.storage.queries import is_review_deleted
 from loop.storage.tables import reviews
 
 ANNOTATION, TASK = "annotation", "task"
@@ -14,10 +14,7 @@ ANNOTATION, TASK = "annotation", "task"
 
 def is_standing(project_id: int) -> sa.ColumnElement[bool]:
     """Neither the annotation nor its task was deleted after the annotation was made."""
-    columns = reviews.c
-    annotation_is_gone = is_deleted(ANNOTATION, columns.project_id, columns.annotation_id, columns.created_at)
-    task_is_gone = is_deleted(TASK, columns.project_id, columns.task_id, columns.created_at)
-    return sa.and_(columns.project_id == project_id, ~annotation_is_gone, ~task_is_gone)
+    return sa.and_(reviews.c.project_id == project_id, ~is_review_deleted(reviews))
 
 
 def is_complete() -> sa.ColumnElement[bool]:
@@ -35,5 +32,4 @@ def is_beside_known() -> sa.ColumnElement[bool]:
     """Another annotation of the task is starred, which makes that one count."""
     star = reviews.alias()
     of_task = (star.c.project_id == reviews.c.project_id, star.c.task_id == reviews.c.task_id, star.c.is_ground_truth)
-    is_gone = is_deleted(ANNOTATION, star.c.project_id, star.c.annotation_id, star.c.created_at)
-    return sa.and_(~reviews.c.is_ground_truth, sa.exists().where(*of_task, ~is_gone))
+    return sa.and_(~reviews.c.is_ground_truth, sa.exists().where(*of_task, ~is_review_deleted(star)))

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from loop.storage.changes import ChangeKind, changes
-from loop.storage.queries import chunked, is_deleted
+from loop.storage.queries import chunked, is_deleted, is_review_deleted
 from loop.storage.tables import predictions, reviews, verdicts
 
 
@@ -128,9 +128,8 @@ class LogSearch:
         columns = predictions.c
         of_version = (columns.project_id == project_id, columns.version == version, sa.not_(columns.is_shadow))
         of_task = (reviews.c.project_id == columns.project_id, reviews.c.task_id == columns.task_id)
-        annotation = (reviews.c.project_id, reviews.c.annotation_id, reviews.c.created_at)
         counts = sa.true() if but_skipped else ~reviews.c.is_skipped
-        is_annotated = sa.exists().where(*of_task, ~is_deleted("annotation", *annotation), counts)
+        is_annotated = sa.exists().where(*of_task, ~is_review_deleted(reviews), counts)
         query = sa.select(columns.task_id, columns.score).where(*of_version, has_boxes(), ~is_gone(), ~is_annotated)
         with self._engine.connect() as connection:
             return {row.task_id: row.score for row in connection.execute(query.order_by(columns.id))}

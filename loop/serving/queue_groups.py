@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from loop.storage.queries import chunked, is_deleted
+from loop.storage.queries import chunked, is_review_deleted
 from loop.storage.tables import reviews, splits, trainings
 from loop.storage.taxonomy_tables import task_groups
 
@@ -25,7 +25,11 @@ class GroupStore:
 
     def find_reviewed(self, project_id: int, annotator: int | None = None) -> set[int]:
         """Return the tasks that somebody, or one annotator, has annotated or skipped."""
-        query = sa.select(reviews.c.task_id).where(reviews.c.project_id == project_id, ~_is_gone()).distinct()
+        query = (
+            sa.select(reviews.c.task_id)
+            .where(reviews.c.project_id == project_id, ~is_review_deleted(reviews))
+            .distinct()
+        )
         if annotator is not None:
             query = query.where(reviews.c.annotator == annotator)
         with self._engine.connect() as connection:
@@ -49,7 +53,9 @@ class GroupStore:
         self, project_id: int, task_ids: Sequence[int], *conditions: sa.ColumnElement[bool]
     ) -> set[int]:
         columns = reviews.c
-        query = sa.select(columns.task_id).where(columns.project_id == project_id, *conditions, ~_is_gone())
+        query = sa.select(columns.task_id).where(
+            columns.project_id == project_id, *conditions, ~is_review_deleted(reviews)
+        )
         with self._engine.connect() as connection:
             chunks = (connection.scalars(query.where(columns.task_id.in_(ids))) for ids in chunked(task_ids))
             return {task_id for chunk in chunks for task_id in chunk}
@@ -61,10 +67,3 @@ class GroupStore:
             connection.execute(task_groups.delete().where(task_groups.c.project_id == project_id))
             if rows:
                 connection.execute(task_groups.insert(), rows)
-
-
-def _is_gone() -> sa.ColumnElement[bool]:
-    """Whether an annotation, or its task, was deleted."""
-    columns = reviews.c
-    is_gone = is_deleted("annotation", columns.project_id, columns.annotation_id, columns.created_at)
-    return is_gone | is_deleted("task", columns.project_id, columns.task_id, columns.created_at)

@@ -36,6 +36,13 @@ def is_deleted(
     )
 
 
+def is_review_deleted(reviews: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether the annotation of a row of *reviews*, or its task, was deleted after the annotation was made."""
+    columns = reviews.c
+    annotation_is_gone = is_deleted("annotation", columns.project_id, columns.annotation_id, columns.created_at)
+    return annotation_is_gone | is_deleted("task", columns.project_id, columns.task_id, columns.created_at)
+
+
 @contextmanager
 def begin_alone(engine: sa.Engine, project_id: int) -> Iterator[sa.Connection]:
     """

@@ -63,7 +63,8 @@ def plan_acceptance(rates: RatesRoom, project_id: int, error: float) -> AcceptPl
         raise NoChampion(f"project {project_id}: no version serves, so nothing is predicted that could be accepted")
     version, predictions = champion.name, rates.reviews.predictions
     taken = {task.task_id: task for task in rates.reviews.accepted.read(project_id)}
-    away = taken.keys() | rates.reviews.accepted.find_in_datasets(project_id)  # the audit has no image that was learnt
+    learnt = rates.reviews.accepted.find_in_datasets(project_id)  # the audit has no image that was learnt
+    away = (taken.keys() - rates.reviews.accepted.find_gone(project_id)) | learnt
     untouched = predictions.read_open(project_id, version, but_skipped=True).keys() - away
     newest = predictions.newest(project_id, untouched)
     logged = {task_id: entry for task_id, entry in newest.items() if entry.version == version}

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from loop.reviews import review_row
 from loop.reviews.review_store import CountedReview
-from loop.reviews.standing import is_standing
+from loop.reviews.standing import TASK, is_standing
 from loop.storage.changes import ChangeKind, record_change
 from loop.storage.exchange_tables import accepted_tasks
-from loop.storage.queries import begin_alone, chunked
+from loop.storage.queries import begin_alone, chunked, is_deleted
 from loop.storage.tables import reviews, splits
 
 
@@ -74,9 +74,18 @@ class AcceptedStore:
         with self._engine.connect() as connection:
             return set(connection.scalars(sa.select(splits.c.task_id).where(splits.c.project_id == project_id)))
 
+    def find_gone(self, project_id: int) -> set[int]:
+        """Return the accepted tasks that were deleted since: a task with such an id is another one."""
+        with self._engine.connect() as connection:
+            return set(connection.scalars(sa.select(accepted_tasks.c.task_id).where(_is_gone(project_id))))
+
     def begin(self, project_id: int, tasks: Sequence[AcceptedTask], facts: dict[str, Any]) -> None:
         """Record the tasks before Label Studio is asked, all or none; *facts* on them go into the audit trail."""
         with begin_alone(self._engine, project_id) as connection:
+            for some_ids in chunked(task.task_id for task in tasks):
+                connection.execute(
+                    accepted_tasks.delete().where(_is_gone(project_id), accepted_tasks.c.task_id.in_(some_ids))
+                )
             known = sa.select(accepted_tasks.c.task_id).where(accepted_tasks.c.project_id == project_id)
             taken = set(connection.scalars(known))
             rows = [{**asdict(task), "project_id": project_id} for task in tasks if task.task_id not in taken]
@@ -99,6 +108,12 @@ class AcceptedStore:
             for some_ids in chunked(task_ids):
                 connection.execute(accepted_tasks.delete().where(*_is_of(project_id, some_ids)))
             record_change(connection, project_id, ChangeKind.ACCEPTED, facts, None)
+
+
+def _is_gone(project_id: int) -> sa.ColumnElement[bool]:
+    columns = accepted_tasks.c
+    is_gone = is_deleted(TASK, columns.project_id, columns.task_id, columns.annotation_made_at)
+    return sa.and_(columns.project_id == project_id, is_gone)
 
 
 def _is_of(project_id: int, task_ids: Sequence[int]) -> tuple[sa.ColumnElement[bool], ...]:

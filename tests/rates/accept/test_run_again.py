@@ -1,12 +1,14 @@
 """Runs and undos that are killed, and what changed between a dry run and its token."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from loop.errors import NoChampion, StalePlan
 from loop.rates.accept import run
 from loop.rates.accept.plan import plan_acceptance
+from loop.reviews.standing import TASK
 from loop.reviews.verdicts import Decision
 from loop.serving.store import AUDIT
 from loop.vision.addresses import identify
@@ -20,6 +22,7 @@ from tests.rates.accept.builders import (
     OPEN,
     accept,
     annotations,
+    arrive,
     audit,
     champion,
     go_on,
@@ -96,6 +99,21 @@ def test_a_task_that_changed_since_the_dry_run_is_left_out(loop, studio, change)
     assert made[0] is None
     assert None not in made[1:]
     assert [task.task_id for task in loop.reviews.accepted.read(1)] == ALL[1:]
+
+
+def test_a_task_with_the_id_of_an_accepted_one_that_was_deleted_is_accepted_again(loop, studio):
+    accept(loop)
+    arrive(loop, studio)
+    task = studio.tasks[0]
+    task["annotations"].clear()
+    loop.reviews.store.delete(1, TASK, {1: studio.clock + timedelta(hours=1)}, is_current=True)
+    (entry,) = loop.serving.predictions.newest(1, [1]).values()
+    loop.serving.predictions.append([replace(entry, id=None, served_at=studio.clock + timedelta(hours=2))])
+
+    made = accept(loop)
+
+    assert (len(made), len(task["annotations"])) == (1, 1)
+    assert [accepted.task_id for accepted in loop.reviews.accepted.read(1)] == ALL
 
 
 def test_another_prediction_in_label_studio_is_not_accepted(loop, studio):
