@@ -85,14 +85,14 @@ class LabelStudio(TaskImports):
         return self._tasks(project_id, IS_OPEN, *conditions, page_size=FEW)
 
     def outlines_since(self, project_id: int, moment: datetime | None) -> Iterator[StoredTask]:
-        """Yield the outline of every task changed after *moment*, or ever reviewed, by id; without its data."""
+        """Yield the outline of every task changed after *moment*, or, without its data, ever reviewed, by id."""
         if moment is None:
             condition = Condition("total_annotations", "greater", "Number", 0)
         else:
             text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
             condition = Condition("updated_at", "greater", "Datetime", text)
-        without_data = tuple(name for name in OUTLINE if name != "data")
-        return self._outlines(project_id, [condition], show_outline(without_data))
+        columns = tuple(name for name in OUTLINE if moment or name != "data")
+        return self._outlines(project_id, [condition], show_outline(columns))
 
     def named_tasks(self, project_id: int, task_ids: Sequence[int]) -> dict[int, StoredTask]:
         """Return the tasks that the project has, with annotations and predictions, by id."""

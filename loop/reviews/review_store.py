@@ -18,7 +18,7 @@ from loop.reviews.verdicts import counted_review_key
 from loop.storage.changes import ChangeKind, record_change
 from loop.storage.queries import PARAMETERS, begin_alone, chunked
 from loop.storage.tables import deletions, reviews, verdicts
-from loop.vision.addresses import identify
+from loop.vision.addresses import identify_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,7 @@ class CountedReview:
 
     def image(self, image_key: str) -> str | None:
         """Return the identity of the image's address."""
-        address = self.data.get(image_key)
-        return identify(address.strip()) if isinstance(address, str) else None
+        return identify_image(self.data, image_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from loop.label_studio.annotations import Annotation
 from loop.label_studio.label_config import LabelConfig
 from loop.label_studio.payloads import Review
 from loop.label_studio.projects import Project
+from loop.label_studio.states import ProjectState
 from loop.label_studio.tasks import StoredTask
 from loop.registry import follow
 from loop.reviews.judging import judge_tasks
@@ -23,6 +24,7 @@ from loop.reviews.standing import ANNOTATION, TASK
 from loop.reviews.way_in import ensure_webhook, repair_login
 from loop.storage.actor import LABEL_STUDIO, acting_as
 from loop.storage.queries import chunked
+from loop.vision.addresses import identify, identify_image
 
 MOST_NAMED = 5  # unreadable annotations in the error of one task
 AT_ONCE = 100  # tasks fetched by id that are in memory at once
@@ -33,10 +35,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """The tasks that changed and have reviews, there or in the records; whether an open one lacks a prediction."""
+    """The tasks that changed and have reviews, there or in the records; whether an open one waits for a prediction."""
 
     to_compare: set[int]
-    is_any_unpredicted: bool
+    is_any_waiting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,12 @@ def sync(reviews: ReviewsRoom, project_id: int) -> Synced:
     was deleted. A task that cannot be compared or judged is set aside with the reason, and every sync tries it again.
     """
     began = reviews.studio.client.now()
-    _follow_label_config(reviews, project_id)
+    state = reviews.studio.client.project(project_id)
+    _follow_label_config(reviews, state)
     project, config = reviews.studio.projects.get(project_id), reviews.reading_config(project_id)
     uncompared = reviews.store.find_uncompared(project_id)  # before the tasks: later changes are for the next sync
     waiting = reviews.set_aside.ids(project_id)
-    changed = _find_changed(reviews, project)
+    changed = _find_changed(reviews, project, config.image_key)
     seen, touched, faults = set[int](), set[int](), dict[int, list[Fault]]()
     to_compare = changed.to_compare | {review.task_id for review in uncompared} | waiting
     for task in _read_tasks(reviews, project_id, to_compare):
@@ -73,7 +76,7 @@ def sync(reviews: ReviewsRoom, project_id: int) -> Synced:
     _set_aside(reviews, project_id, seen | waiting, faults)
     unjudged = seen | waiting | reviews.verdicts.find_stale(project_id)  # a killed sync may have recorded, not judged
     judge_tasks(reviews, project_id, touched | unjudged)
-    if changed.is_any_unpredicted:
+    if changed.is_any_waiting or _is_any_open_again(reviews, project, state):
         follow.ask_refresh(reviews.registry, project_id)
     reviews.store.mark_compared(project_id, uncompared)
     reviews.studio.projects.record_sync(project_id, began - OVERLAP, label_config=project.label_config)
@@ -111,15 +114,31 @@ def _set_aside(reviews: ReviewsRoom, project_id: int, tried: set[int], faults: M
             fault.log(f"project {project_id} task {task_id}")
 
 
-def _find_changed(reviews: ReviewsRoom, project: Project) -> _Changed:
+def _find_changed(reviews: ReviewsRoom, project: Project, image_key: str) -> _Changed:
     """Find what changed since the last sync by the outlines of the tasks: most have no reviews."""
     champion = reviews.registry.versions.champion(project.id)
-    known, to_compare, is_any_unpredicted = reviews.store.standing(project.id, TASK), set[int](), False
+    known, to_compare, is_any_waiting = reviews.store.standing(project.id, TASK), set[int](), False
+    images = dict[int, str]()  # of the open tasks that are predicted
     for task in reviews.studio.client.outlines_since(project.id, project.synced_until):
         if task.id and (task.is_annotated or task.id in known):
             to_compare.add(task.id)
-        is_any_unpredicted |= champion is not None and not task.is_labeled and not task.has(champion.name)
-    return _Changed(to_compare, is_any_unpredicted)
+        if champion and not task.is_labeled:
+            is_any_waiting |= not task.has(champion.name)
+            if not task.is_annotated and (image := identify_image(task.data, image_key)):
+                images[task.id] = image
+    if champion and images and not is_any_waiting:
+        logged = reviews.predictions.find_logged(project.id, images, champion.name)
+        is_any_waiting = any(image and identify(image) != images[task_id] for task_id, image in logged.items())
+    return _Changed(to_compare, is_any_waiting)
+
+
+def _is_any_open_again(reviews: ReviewsRoom, project: Project, state: ProjectState) -> bool:
+    """Whether a reviewed task is open for further annotations, unpredicted, and no refresh is asked for."""
+    champion = reviews.registry.versions.champion(project.id)
+    if champion is None or state.annotations_a_task == 1 or project.refresh_asked != project.refresh_done:
+        return False
+    waiting = reviews.studio.client.open_outlines(project.id, without=champion.name)
+    return any(task.is_counted for task in waiting)
 
 
 def _read_tasks(reviews: ReviewsRoom, project_id: int, task_ids: Iterable[int]) -> Iterator[StoredTask]:
@@ -131,9 +150,9 @@ def _read_tasks(reviews: ReviewsRoom, project_id: int, task_ids: Iterable[int]) 
         yield from reviews.studio.client.named_tasks(project_id, some_ids).values()
 
 
-def _follow_label_config(reviews: ReviewsRoom, project_id: int) -> None:
+def _follow_label_config(reviews: ReviewsRoom, state: ProjectState) -> None:
     """Take over Label Studio's label config, and predict by it; `loop doctor` names one that cannot be used."""
-    state, known = reviews.studio.client.project(project_id), reviews.studio.projects.get(project_id)
+    project_id, known = state.id, reviews.studio.projects.get(state.id)
     if state.label_config != known.label_config:
         with acting_as(LABEL_STUDIO):
             saved = attempt(

@@ -56,6 +56,12 @@ def identify(address: str) -> str:
     return f"data:{media_type[0] if media_type else ''}{DIGEST}{digest}"
 
 
+def identify_image(data: Mapping[str, Any], key: str) -> str | None:
+    """Return the identity of the address under a *key* of a task's data; None without one."""
+    address = data.get(key)
+    return identify(address.strip()) if isinstance(address, str) else None
+
+
 def identify_all(value: Any) -> Any:
     """Return the same JSON with each `data:` URI of more than LARGE letters replaced by its identity."""
     if isinstance(value, str):  # first, as most values are texts

@@ -70,9 +70,17 @@ def test_outlines_are_asked_for_without_the_columns_that_label_studio_computes()
 
     query = json.loads(client.asked[1]["query"])
     assert client.asked[0]["fields"] == "task_only"
-    assert "data" not in client.asked[0]["include"].split(",")
+    assert "data" in client.asked[0]["include"].split(",")
     assert "tasks:predictions_results" in query["hiddenColumns"]["explore"]
     assert query["filters"]["items"][-1]["value"] == OUTLINES
+
+
+def test_the_outlines_of_all_reviewed_tasks_are_asked_for_without_their_data():
+    client = Answering({"tasks": []})
+
+    assert not list(client.outlines_since(1, None))
+
+    assert "data" not in client.asked[0]["include"].split(",")
 
 
 @pytest.mark.parametrize(

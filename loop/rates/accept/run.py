@@ -18,7 +18,7 @@ from loop.regions import Region
 from loop.reviews.accepted.store import AcceptedTask
 from loop.serving.store import LoggedPrediction
 from loop.storage.queries import chunked
-from loop.vision.addresses import identify
+from loop.vision.addresses import identify_image
 
 AT_ONCE = 50  # tasks fetched together
 NAMESPACE = uuid.UUID("0b1f6f7e-5a0e-5a52-8a52-6f3d7c1c0e55")
@@ -150,8 +150,8 @@ class _Maker:
 
     def _find_prediction(self, stored: StoredTask, entry: LoggedPrediction) -> StoredPrediction | None:
         """Return Label Studio's prediction if it is the logged one, of the same image."""
-        address = stored.data.get(self._image_key)
-        if not isinstance(address, str) or (entry.image and identify(address.strip()) != entry.image):
+        image = identify_image(stored.data, self._image_key)
+        if image is None or (entry.image and image != entry.image):
             return None
         for prediction in stored.predictions_of(entry.version):
             reading = prediction.read(self._config, task_id=entry.task_id)

@@ -11,7 +11,7 @@ from loop.serving import shadow
 from loop.serving.open_tasks.outdated import find_config_change
 from loop.serving.room import ServingRoom
 from loop.storage.queries import chunked
-from loop.vision.addresses import identify
+from loop.vision.addresses import identify, identify_image
 
 FIRST = 2000  # least certain tasks that are predicted before all others
 LOOKED_UP = 1000  # predicted tasks that are compared with our log at a time
@@ -50,7 +50,7 @@ class WaitingTasks:
             if shadow.covers(self._project, self._version, task):
                 self.beside.append(task)
             if task.has(self._version):
-                predicted[task.id] = self._read_image(task)
+                predicted[task.id] = identify_image(task.data, self._image_key) or ""
             elif task.id not in listed:
                 yield task
             if len(predicted) >= LOOKED_UP:
@@ -64,7 +64,7 @@ class WaitingTasks:
         outlines = self._serving.studio.client.named_outlines(self._project.id, task_ids) if task_ids else ()
         for task in outlines:
             if not task.is_labeled and task.has(self._version):
-                predicted[task.id] = self._read_image(task)
+                predicted[task.id] = identify_image(task.data, self._image_key) or ""
             elif not task.is_labeled:
                 yield task
         if predicted:
@@ -99,8 +99,3 @@ class WaitingTasks:
                 old = self.outdated if is_outdated else self.empty
                 old[task.id] = [prediction.id for prediction in predictions if prediction.id]
                 yield task
-
-    def _read_image(self, task: StoredTask) -> str:
-        """Return the identity of the address of a task's image; empty without one."""
-        address = task.data.get(self._image_key)
-        return identify(address.strip()) if isinstance(address, str) else ""
