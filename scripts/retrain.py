@@ -1,12 +1,14 @@
 """
 Ask for a training of every connected project that has new reviews; for a person or a cron job.
 
-`python scripts/retrain.py` uses the settings of the environment, as `loop` does.
+`python scripts/retrain.py` uses the settings of the environment, as `loop` does, and takes no arguments: `loop retrain
+--project ID` asks for one project.
 """
 
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
 from contextlib import closing
 
 from loop.cli.messages import DONE, FAILED
@@ -18,6 +20,7 @@ from loop.wiring import build
 
 def main() -> int:
     """Ask, and say for whom; FAILED where it could not be asked for a project."""
+    ArgumentParser(description=__doc__).parse_args()
     code = DONE
     with closing(build(migrate=True)) as rooms:
         for project in rooms.studio.projects.all():

@@ -1,8 +1,11 @@
 """When a training is asked for."""
 
+import pytest
+
 from loop import jobs
 from loop.training.retrain import retrain
 from loop.training.store import TrainingState
+from scripts import retrain as script
 from tests.training.builders import review_tasks
 
 
@@ -26,3 +29,14 @@ def test_by_hand_neither_number_nor_cool_down_counts(asked):
     retrain(asked.trainings, 1)
 
     assert asked.trainings.store.ask(1, "by hand").state == TrainingState.ASKED
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--project", "7"]])
+def test_the_script_for_cron_asks_for_nothing_where_it_is_given_arguments(arguments, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["retrain.py", *arguments])
+    monkeypatch.setenv("LOOP_HOME", str(tmp_path / "home"))
+
+    with pytest.raises(SystemExit):
+        script.main()
+
+    assert not (tmp_path / "home").exists()
