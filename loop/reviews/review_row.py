@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,13 +13,14 @@ from loop.label_studio.payloads import Review
 from loop.label_studio.result_format import Unread, Why
 from loop.regions import read_regions, write_regions
 from loop.storage.storable import fit
+from loop.storage.tables import projects
 from loop.vision.addresses import identify_all
 
 LONGEST_FIELD = 10_000  # characters of a text in the data of a task
 
 
 def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a review that is recorded now; *data* is the data of its task."""
+    """Return the row of a review, without the time of its recording; *data* is the data of its task."""
     return {
         "project_id": review.project_id,
         "annotation_id": review.id,
@@ -37,8 +38,14 @@ def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
         "is_unseen": review.is_unseen,
         "is_imported": review.is_imported,
         "parent_prediction": review.parent_prediction,
-        "recorded_at": datetime.now(UTC),
     }
+
+
+def stamp(connection: sa.Connection, project_id: int) -> datetime:
+    """Return when a review is recorded: after those that were trained on, also where the clock went back since."""
+    seen = connection.scalar(sa.select(projects.c.reviews_seen_at).where(projects.c.id == project_id))
+    now = datetime.now(UTC)
+    return max(now, seen + timedelta(microseconds=1)) if seen else now
 
 
 def read(row: sa.Row[Any]) -> Review:

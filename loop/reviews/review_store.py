@@ -73,7 +73,8 @@ class ReviewStore:
             connection.execute(reviews.delete().where(has_id))
             data = data or next((row.data for row in known if row.task_id == review.task_id), {})  # events may lack it
             told_at = next((row.told_at for row in known), None) if is_current else datetime.now(UTC)
-            connection.execute(reviews.insert().values({**review_row.write(review, data), "told_at": told_at}))
+            times = {"told_at": told_at, "recorded_at": review_row.stamp(connection, review.project_id)}
+            connection.execute(reviews.insert().values({**review_row.write(review, data), **times}))
             others = {row.task_id for row in known} - {review.task_id}
             is_of_other = sa.and_(verdicts.c.annotation_id == review.id, verdicts.c.task_id.in_(others))
             connection.execute(verdicts.delete().where(verdicts.c.project_id == review.project_id, is_of_other))
@@ -114,8 +115,7 @@ class ReviewStore:
         change = deletions.delete().where(*is_of_kind, *is_wrong)
         rows = [{"object": object_id, "moment": moment} for object_id, moment in moments.items()]
         with self._engine.begin() as connection:
-            removed = [connection.execute(change, row).rowcount for row in rows]
-        return sum(removed) > 0
+            return sum([connection.execute(change, row).rowcount for row in rows]) > 0
 
     def find_uncompared(self, project_id: int) -> list[UncomparedReview]:
         """Return the reviews that events changed and that no sync has compared since."""

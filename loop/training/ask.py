@@ -18,9 +18,9 @@ def ask_when_due(trainings: TrainingRoom, project_id: int) -> bool:
     new = trainings.reviews.store.new_since(project_id, project.reviews_seen_at)
     if new < policy.retrain_after:
         return False
-    last = next(iter(trainings.store.last(project_id)), None)
+    last, now = next(iter(trainings.store.last(project_id)), None), datetime.now(UTC)
     ended_at = last.ended_at if last else None
-    since_last = (datetime.now(UTC) - ended_at).total_seconds() if ended_at else None
+    since_last = (now - ended_at).total_seconds() if ended_at and ended_at <= now else None  # else the clock went back
     is_cancelled = last is not None and last.state == TrainingState.CANCELLED
     since_cancelled = trainings.reviews.store.new_since(project_id, ended_at) if is_cancelled else None
     if not policy.is_due(new=new, since_last=since_last, since_cancelled=since_cancelled):

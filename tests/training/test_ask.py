@@ -1,11 +1,15 @@
 """When a training is asked for."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from loop import jobs
+from loop.storage.tables import projects, trainings
 from loop.training.retrain import retrain
 from loop.training.store import TrainingState
 from scripts import retrain as script
+from tests.builders import set_all
 from tests.training.builders import review_tasks
 
 
@@ -40,3 +44,15 @@ def test_the_script_for_cron_asks_for_nothing_where_it_is_given_arguments(argume
         script.main()
 
     assert not (tmp_path / "home").exists()
+
+
+def test_the_sweep_asks_for_a_training_also_where_the_clock_went_back_since_the_last_one(asked):
+    retrain(asked.trainings, 1)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    set_all(asked, trainings, ended_at=tomorrow)
+    set_all(asked, projects, reviews_seen_at=tomorrow)
+    review_tasks(asked, range(20, 25))
+
+    jobs._ask_again(asked)
+
+    assert [one.asked_by for one in asked.trainings.store.open(1)] == ["5 new reviews"]
