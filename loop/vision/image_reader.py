@@ -38,8 +38,7 @@ BLOCK = 2**26  # bytes that Pillow allocates at a time: smaller blocks would sta
 STRIP = 2**16  # pixels that are converted at a time: they stay in the processor's cache
 DECODERS = {"WEBP": 10, "AVIF": 4, "JPEG2000": 13, "TIFF": 4}  # bytes a pixel of their own; 1 for all others
 PROGRESSIVE = 5  # the same for a progressive JPEG, whose coefficients are all in memory
-ORIENTATION, SHORT = 0x0112, 3  # the EXIF field, and the only type of it that counts
-UPRIGHT = 1
+ORIENTATION, SHORT, UPRIGHT = 0x0112, 3, 1  # the EXIF field, the only type of it that counts, and its usual value
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +160,11 @@ def turn(picture: Image.Image, image: Image.Image) -> Image.Image:
 
 def flatten(image: Image.Image) -> Image.Image:
     """Decode an image to its end, to 8-bit RGB or grey (modes RGB and L), without transparency."""
+    told = dict(image.info)
     if image.info.get("default_image"):
         image.seek(1)  # an animated PNG whose first picture is for programs that know no animations
     image.load()
+    image.info = told if image.format == "PNG" else image.info  # browsers pass over what comes after the pixels
     curve = _gamma_curve(image)
     if image.mode in DEEP:
         return Image.fromarray(_reduce_grey(image, curve))
@@ -188,9 +189,7 @@ def _reduce_grey(image: Image.Image, curve: NDArray[np.uint8] | None) -> NDArray
         if tags.get(PHOTOMETRIC) == 0:  # zero is white
             values = ~values
     grey = (values >> 8).astype(np.uint8) if curve is None else curve[values]
-    if is_clear is not None:
-        grey[is_clear] = PAGE
-    return grey
+    return grey if is_clear is None else np.where(is_clear, np.uint8(PAGE), grey)
 
 
 def _make_key_shallow(image: Image.Image) -> None:

@@ -50,6 +50,12 @@ def png(depth, colour_type, rows, *extra, size=(WIDTH, HEIGHT)):
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + data + chunk(b"IEND", b"")
 
 
+def late(*extra):
+    """A PNG with chunks after its pixels."""
+    plain, end = png(8, 2, np.asarray(RGB).reshape(HEIGHT, -1)), len(chunk(b"IEND", b""))
+    return plain[:-end] + b"".join(extra) + plain[-end:]
+
+
 def deep(values, colour_type, *extra):
     return png(16, colour_type, [row.tobytes() for row in values], *extra)
 
@@ -113,6 +119,8 @@ def _pngs():
         "one-bit.png": saved(GREY.convert("1"), "PNG"),
         "four-bits.png": png(4, 0, (np.asarray(GREY)[:, ::2] & 0xF0) | (np.asarray(GREY)[:, 1::2] >> 4)),
         "exif-6.png": saved(RGB, "PNG", exif=orientation(6)),
+        "exif-6-after-the-pixels.png": late(chunk(b"eXIf", orientation(6)[6:])),
+        "gamma-after-the-pixels.png": late(chunk(b"gAMA", struct.pack(">I", 100_000))),
         "xmp.png": saved(RGB, "PNG", pnginfo=_text("XML:com.adobe.xmp", XMP.decode())),
         "old-exif.png": saved(RGB, "PNG", pnginfo=_text("Raw profile type exif", _old_exif())),
         "broken-old-exif.png": saved(RGB, "PNG", pnginfo=_text("Raw profile type exif", "\n\n\nno hex")),
