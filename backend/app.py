@@ -33,6 +33,10 @@ from loop.errors import (
     Unauthorized,
     UnknownClass,
     UnknownProject,
+    UnknownReport,
+    UnknownSnapshot,
+    UnknownTraining,
+    UnknownVersion,
     UpstreamError,
 )
 from loop.log_lines import LineLimit, set_up_logs
@@ -46,6 +50,10 @@ STATUS = {
     UnknownProject: 404,
     NoSuchCluster: 404,
     UnknownClass: 404,
+    UnknownTraining: 404,
+    UnknownVersion: 404,  # before its parent, as the next two
+    UnknownSnapshot: 404,
+    UnknownReport: 404,
     RegistryError: 409,
     ClusterDecided: 409,
     StalePlan: 409,

@@ -101,13 +101,13 @@ def test_the_page_of_an_old_report_can_do_nothing(operator, rooms):
 
 def test_a_picture_that_is_not_there_is_refused(operator):
     for number, query in ((99, {"name": NEWEST}), (10**30, {"name": NEWEST}), (0, {}), (0, {"first": NEWEST})):
-        assert operator.get(f"{MODELS}report/{number}.jpg", query_string=query).status_code == 409
+        assert operator.get(f"{MODELS}report/{number}.jpg", query_string=query).status_code == 404
 
 
 def test_a_version_that_is_not_there_is_named_and_no_file_is_read(operator):
     for name in ("../../x", "\0", "x" * 5000, "", HOSTILE, "yolo_detector@9.0.0"):
         for page in ("version", "report", "report/page"):
-            get(operator, f"{MODELS}{page}", status=409, name=name)
+            get(operator, f"{MODELS}{page}", status=404, name=name)
 
 
 def test_two_versions_that_the_gate_compared_are_shown_side_by_side(operator):
