@@ -113,6 +113,11 @@ class FakeLabelStudio:
             task["predictions"] = [one for one in task.get("predictions") or [] if one.get("id") != prediction_id]
         return True
 
+    def delete_predictions(self, project_id, task_ids):
+        for task in self.tasks:
+            if task["id"] in task_ids:
+                task["predictions"] = []
+
     def update_prediction(self, prediction_id, **changes):
         for task in self.tasks:
             for prediction in task.get("predictions") or []:

@@ -27,6 +27,7 @@ from loop.label_studio.views import (
     AS_STORED,
     HIDING,
     IS_OPEN,
+    IS_UNTOUCHED,
     OUTLINE,
     WHOLE,
     Condition,
@@ -76,13 +77,7 @@ class LabelStudio(TaskImports):
 
     def untouched_tasks(self, project_id: int) -> Iterator[StoredTask]:
         """Yield every open task with several predictions but no annotation, skip or draft, by id, in small pages."""
-        conditions = (
-            Condition("total_annotations", "equal", "Number", 0),
-            Condition("cancelled_annotations", "equal", "Number", 0),
-            Condition("total_predictions", "greater", "Number", 1),
-            Condition("draft_exists", "equal", "Boolean", False),
-        )
-        return self._tasks(project_id, IS_OPEN, *conditions, page_size=FEW)
+        return self._tasks(project_id, *IS_UNTOUCHED, page_size=FEW)
 
     def outlines_since(self, project_id: int, moment: datetime | None) -> Iterator[StoredTask]:
         """Yield the outline of every task changed after *moment*, or, without its data, ever reviewed, by id."""
@@ -159,6 +154,13 @@ class LabelStudio(TaskImports):
     def delete_prediction(self, prediction_id: int) -> bool:
         """Remove a stored prediction; return whether it was there."""
         return self._delete(f"api/predictions/{prediction_id}/")
+
+    def delete_predictions(self, project_id: int, task_ids: Sequence[int]) -> None:
+        """Remove all stored predictions of some tasks, whatever version made them, in one request."""
+        if task_ids:  # else Label Studio would take all tasks of the project
+            params = {"project": project_id, "id": "delete_tasks_predictions"}
+            selected = {"selectedItems": {"all": False, "included": list(task_ids)}}
+            self._ask("POST", "api/dm/actions/", params=params, json=selected)
 
     def update_prediction(self, prediction_id: int, **changes: Unpack[PredictionChanges]) -> None:
         """Change fields of a stored prediction; some installations refuse a result without its project."""

@@ -46,6 +46,14 @@ WHOLE = {"fields": "all", **AS_STORED}
 MOST_IN_VIEW = 200  # tasks; each is a condition of the view's filter
 IS_OPEN = Condition("completed_at", "empty", "Datetime", True)  # has fewer annotations than the project asks for
 
+IS_UNTOUCHED = (  # open, with several predictions but no annotation, skip or draft
+    IS_OPEN,
+    Condition("total_annotations", "equal", "Number", 0),
+    Condition("cancelled_annotations", "equal", "Number", 0),
+    Condition("total_predictions", "greater", "Number", 1),
+    Condition("draft_exists", "equal", "Boolean", False),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class View:

@@ -137,11 +137,17 @@ class Batches:
         """Remove the outdated predictions of a batch; return it without the tasks that somebody has begun since."""
         client, old = self.serving.studio.client, [task.id for task in batch if task.id in self.outdated]
         now = client.named_tasks(self.project.id, old) if old else {}
-        left = {task_id for task_id, task in now.items() if not task.is_begun}
-        for task_id in sorted(left):
+        left = {task_id: task for task_id, task in now.items() if not task.is_begun}
+        whole = [task_id for task_id, task in left.items() if self._is_all_outdated(task)]
+        client.delete_predictions(self.project.id, whole)
+        for task_id in left.keys() - set(whole):
             for prediction_id in self.outdated[task_id]:
                 client.delete_prediction(prediction_id)
         return [task for task in batch if task.id not in self.outdated or task.id in left]
+
+    def _is_all_outdated(self, task: StoredTask) -> bool:
+        """Whether the task has no other predictions, such as those of another version or imported ones."""
+        return all(prediction.id in self.outdated[task.id] for prediction in task.predictions)
 
     def _remove_replaced(self, task_ids: Iterable[int]) -> None:
         for task_id in sorted(task_ids):

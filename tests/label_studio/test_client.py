@@ -68,6 +68,10 @@ def test_what_is_gone_already_is_deleted(answering, delete):
         getattr(answering(403, b"{}"), delete)(7)
 
 
+def test_without_a_task_no_prediction_is_deleted(answering):
+    answering(500, b"{}").delete_predictions(1, [])  # Label Studio would delete those of all tasks
+
+
 @pytest.mark.parametrize("body", [b"<html>Log in</html>", b"[" * 100_000, b"\xff\xfe"])
 def test_an_answer_that_is_no_json_asks_for_the_address(answering, body):
     studio = answering(200, body)

@@ -72,6 +72,22 @@ def test_what_the_doctor_advises_shows_boxes_on_open_tasks(ready, begin, before,
     assert stored == labels(ready) == {task: [[[label]]] for task in (1, 2, 4, 5)}
 
 
+def test_outdated_predictions_are_removed_together_and_those_of_others_stay(ready, begin, monkeypatch):
+    begin(VEHICLE)
+    others = {"id": 900, "model_version": "imported", "result": []}
+    ready.studio.client.tasks[0]["predictions"].append(others)
+    change(ready, CONFIG)
+    together, delete = [], ready.studio.client.delete_predictions
+    monkeypatch.setattr(
+        ready.studio.client, "delete_predictions", lambda project, ids: together.extend(ids) or delete(project, ids)
+    )
+
+    refresh(ready.serving, 1)
+
+    assert sorted(together) == [2, 4, 5]
+    assert labels(ready) == {1: [[], [["Car"]]], **{task: [[["Car"]]] for task in (2, 4, 5)}}
+
+
 def test_a_task_whose_image_was_replaced_is_predicted_again(ready):
     refresh(ready.serving, 1)
     for task in ready.studio.client.tasks:
@@ -127,14 +143,14 @@ def test_a_change_during_a_run_ends_it_and_the_next_run_predicts_by_it(ready, be
     change(ready, SHOWING_LITTLE)
     monkeypatch.setattr(store_predictions, "BATCH", 2)
     monkeypatch.setattr(store_predictions, "AT_ONCE", 1)
-    client, delete = ready.studio.client, ready.studio.client.delete_prediction
+    client, delete = ready.studio.client, ready.studio.client.delete_predictions
 
-    def change_and_delete(prediction_id):
-        client.delete_prediction = delete
+    def change_and_delete(project_id, task_ids):
+        client.delete_predictions = delete
         change(ready, CONFIG)
-        return delete(prediction_id)
+        return delete(project_id, task_ids)
 
-    client.delete_prediction = change_and_delete
+    client.delete_predictions = change_and_delete
 
     assert "then the label config is another one" in refresh(ready.serving, 1)
     assert is_due(ready.serving, ready.studio.projects.get(1))

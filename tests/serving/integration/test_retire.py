@@ -112,3 +112,12 @@ def test_who_opened_a_task_before_its_prediction_went_is_judged_by_what_they_saw
     judge_tasks(rooms.reviews, project_id, [task_id])
     (verdict,) = rooms.reviews.verdicts.all(VerdictFilter(project=project_id))
     assert (verdict.version, verdict.decision) == (OLD, Decision.CONFIRMED)
+
+
+def test_the_predictions_of_some_tasks_are_removed_in_one_request_and_no_others(api, rooms, project_id):
+    first, second, *others = before = stored(api, project_id)
+
+    rooms.studio.client.delete_predictions(project_id, [first, second])
+
+    assert stored(api, project_id) == {first: {}, second: {}, **{task: before[task] for task in others}}
+    assert rooms.studio.client.count_open(project_id, NEW) == len(others)
