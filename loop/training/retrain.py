@@ -24,7 +24,7 @@ from loop.registry.store import Version, VersionFacts
 from loop.storage.actor import acting_as
 from loop.training.ask import ask_when_due
 from loop.training.callbacks import TrainingProgress, Watch
-from loop.training.room import TrainingRoom
+from loop.training.room import TrainingRoom, TrainingStart
 from loop.training.stopwatch import Stage, spend, timed
 from loop.training.store import Phase, Training, TrainingEnd, TrainingState, describe_progress
 from loop.training.trainer import TrainingPolicy, discard, train
@@ -164,8 +164,8 @@ def _get_candidate(
     """Train, measure and register a version, unless an earlier run has registered it."""
     if registered:
         return registered, _measure(trainings, registered, snapshot)
-    champion = trainings.registry.versions.champion(training.project_id)
-    weights, policy = _train_candidate(trainings, training, snapshot, champion)
+    start = trainings.choose_start(training)
+    weights, policy = _train_candidate(trainings, training, snapshot, start)
     _check(trainings, training)
     trainings.store.reach(training.id, Phase.MEASURING)
     with timed(trainings.store, training.id, Stage.MEASURE):
@@ -174,7 +174,7 @@ def _get_candidate(
     tiled = {"tiling": snapshot.tiling.as_json()} if snapshot.tiling else {}
     facts = VersionFacts(
         snapshot=snapshot.hash,
-        parent=champion.name if champion else None,
+        parent=start.version,
         classes=snapshot.class_names,
         thresholds=asdict(trainings.registry.thresholds),
         training={**policy.arguments(), **tiled, "training": training.id},
@@ -192,19 +192,9 @@ def _measure(trainings: TrainingRoom, version: Version, snapshot: Snapshot) -> E
 
 
 def _train_candidate(
-    trainings: TrainingRoom, training: Training, snapshot: Snapshot, champion: Version | None
+    trainings: TrainingRoom, training: Training, snapshot: Snapshot, start: TrainingStart
 ) -> tuple[Path, TrainingPolicy]:
-    """
-    Train, and return the weights with the policy used, whose batch may be smaller for lack of memory.
-
-    Without LOOP_IMAGE_SIZE, the image size is the one at which the start weights serve.
-    """
-    detectors = trainings.registry.detectors
-    detectors.check_device()
-    start_weights = detectors.to_train(trainings.registry.versions.bring(champion)) if champion else detectors.base()
-    image_size = trainings.image_size or (champion.image_size if champion else None)
-    if champion is None or image_size is None:
-        image_size = detectors.load(start_weights).image_size
+    """Train, and return the weights with the policy used, whose batch may be smaller for lack of memory."""
     fitted = trainings.policy.fit(snapshot.count_trained())
     batch = min(fitted.batch, int((training.progress or {}).get("batch", fitted.batch)))
 
@@ -219,9 +209,9 @@ def _train_candidate(
         spend(trainings.store, training.id, seconds)
         trainings.store.reach(training.id, Phase.TRAINING, batch_asked=fitted.batch, **details)
 
-    policy = replace(fitted, batch=batch, image_size=image_size)
+    policy = replace(fitted, batch=batch, image_size=start.image_size)
     watch = Watch(report, lambda: _check(trainings, training))
-    weights = train(snapshot.trained_on, start_weights, _run_folder(trainings, training), policy, watch)
+    weights = train(snapshot.trained_on, start.weights, _run_folder(trainings, training), policy, watch)
     spend(trainings.store, training.id, {Stage.TRAIN: time.monotonic() - began - spent})
     return weights, replace(policy, batch=batch)
 

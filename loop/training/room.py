@@ -14,8 +14,17 @@ from loop.registry.room import RegistryRoom
 from loop.reviews.room import ReviewsRoom
 from loop.storage.file_store import FileStore
 from loop.training.policy import RetrainPolicy
-from loop.training.store import TrainingStore
+from loop.training.store import Phase, Training, TrainingStore
 from loop.training.trainer import TrainingPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingStart:
+    """The *version* that a training starts from, None for the start weights; its *weights*; the size it trains at."""
+
+    version: str | None
+    weights: Path
+    image_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +48,26 @@ class TrainingRoom:
     policy: TrainingPolicy
     retrain_policy: RetrainPolicy
     image_size: int | None = None
+
+    def choose_start(self, training: Training) -> TrainingStart:
+        """
+        Return what a training starts from: the champion, at LOOP_IMAGE_SIZE or the size at which it serves.
+
+        After a kill it is the same as before, whatever was promoted or set since: the epochs that are over began there.
+        Raises PayloadError for LOOP_DEVICE, MissingWeights, WeightsRefused, StoreDown, UpstreamError.
+        """
+        detectors, versions, progress = self.registry.detectors, self.registry.versions, training.progress or {}
+        detectors.check_device()
+        known, begun = versions.champion(training.project_id), progress.get("start")
+        if begun:
+            known = versions.get(training.project_id, begun["version"]) if begun["version"] else None
+        weights = detectors.to_train(versions.bring(known)) if known else detectors.base()
+        if begun:
+            image_size = int(begun["image_size"])
+        else:
+            own = (self.image_size or known.image_size) if known else None
+            image_size = own or detectors.load(weights).image_size
+        start = TrainingStart(known.name if known else None, weights, image_size)
+        details = {"version": start.version, "image_size": start.image_size}
+        self.store.reach(training.id, Phase.TRAINING, start=details)
+        return start

@@ -1,0 +1,32 @@
+"""What a training starts from."""
+
+from dataclasses import replace
+
+import pytest
+
+from loop.registry.promote import promote
+from loop.registry.store import VersionFacts
+from loop.training.retrain import retrain
+from tests.fakes import Killed
+from tests.swap import swap
+from tests.training.builders import last
+from tests.training.fakes import Dying
+
+
+def register(rooms, folder, number, image_size):
+    (folder / number).write_text(number)
+    facts = VersionFacts(training={"image_size": image_size})
+    return rooms.registry.versions.add(1, folder / number, facts, number=number)
+
+
+def test_a_killed_training_goes_on_from_where_it_began_whatever_serves_and_is_set_by_then(asked, tmp_path):
+    first, second = register(asked, tmp_path, "0.1.0", 320), register(asked, tmp_path, "0.2.0", 640)
+    promote(asked.registry, 1, first.name, "a test")
+    with pytest.raises(Killed):
+        retrain(swap(asked, (asked.gate.evaluator, Dying(asked.gate.evaluator, "evaluate", "before"))).trainings, 1)
+    promote(asked.registry, 1, second.name, "while it was dead")
+
+    retrain(replace(asked.trainings, image_size=1280), 1)
+
+    facts = asked.registry.versions.get(1, last(asked).version).facts
+    assert (facts.parent, facts.training["image_size"]) == (first.name, 320)
