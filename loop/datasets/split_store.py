@@ -13,7 +13,7 @@ from loop.reviews.verdicts import Decision
 from loop.storage.changes import ChangeKind, record_change
 from loop.storage.queries import begin_alone, chunked
 from loop.storage.storable import fit
-from loop.storage.tables import deletions, splits, verdicts
+from loop.storage.tables import deletions, splits, verdicts, whole_vectors
 
 if TYPE_CHECKING:
     from loop.datasets.near_duplicates import ImageVectors
@@ -64,6 +64,16 @@ class SplitStore:
             return {
                 task_id: (image, _read_hash(image_hash)) for task_id, image, image_hash in connection.execute(query)
             }
+
+    def set_apart(self, project_id: int, images: Mapping[int, str]) -> None:
+        """
+        Give the row of a deleted task whose id another task has now an id below zero, which no task has.
+
+        *images* has the names of the image addresses by task. The image of the row keeps its side and its vector, and a
+        task with that image joins it.
+        """
+        with begin_alone(self._engine, project_id) as connection:
+            _set_apart(connection, project_id, images)
 
     def freeze(
         self,
@@ -149,7 +159,7 @@ def _freeze(
     from loop.datasets.near_duplicates import NearByEither, NearByHash
     from loop.datasets.splits import Side, assign_all, join_families, list_leaks
 
-    rows = _read_rows(connection, project_id, seen)
+    rows = _read_rows(connection, project_id)
     known = {task_id: row.side for task_id, row in rows.items() if row.side}
     left_out, changed = frozenset(task_id for task_id, row in rows.items() if row.is_left_out), []
     for task in seen:
@@ -175,30 +185,28 @@ def _freeze(
     return Split(sides, standing, (left_out | between) & reviewed)
 
 
-def _read_rows(connection: sa.Connection, project_id: int, seen: Sequence[ReviewedTask]) -> dict[int, _SplitRow]:
-    """
-    Read the rows of all tasks that were ever seen, by task.
-
-    The row of a deleted task whose id another task has now, one of those *seen*, gets an id below zero, which no task
-    has. Its image keeps its side, and a task with that image joins it.
-    """
+def _read_rows(connection: sa.Connection, project_id: int) -> dict[int, _SplitRow]:
     from loop.datasets.splits import Side
 
     all_rows = sa.select(splits).where(splits.c.project_id == project_id)
-    rows = {
+    return {
         row.task_id: _SplitRow(Side(row.side), row.group, _read_hash(row.image_hash), row.image, row.is_left_out)
         for row in connection.execute(all_rows)
     }
-    images = {task_id: row.image for task_id, row in rows.items() if row.image is not None}
-    other = [task.task_id for task in seen if images.get(task.task_id, task.image) != task.image]
+
+
+def _set_apart(connection: sa.Connection, project_id: int, images: Mapping[int, str]) -> None:
+    columns = splits.c
+    query = sa.select(columns.task_id, columns.image).where(columns.project_id == project_id)
+    known = {row.task_id: row.image for row in connection.execute(query)}
+    other = [task_id for task_id, image in images.items() if known.get(task_id) not in (None, image)]
     is_task = (deletions.c.project_id == project_id, deletions.c.kind == TASK)
     query = sa.select(deletions.c.object_id).where(*is_task)
     gone = [each for ids in chunked(other) for each in connection.scalars(query.where(deletions.c.object_id.in_(ids)))]
-    for free_id, task_id in enumerate(sorted(gone), start=min([0, *rows]) - len(gone)):
-        is_row = (splits.c.project_id == project_id, splits.c.task_id == task_id)
-        connection.execute(splits.update().where(*is_row).values(task_id=free_id))
-        rows[free_id] = rows.pop(task_id)
-    return rows
+    for free_id, task_id in enumerate(sorted(gone), start=min([0, *known]) - len(gone)):
+        for table in (splits, whole_vectors):
+            is_row = (table.c.project_id == project_id, table.c.task_id == task_id, table.c.image == known[task_id])
+            connection.execute(table.update().where(*is_row).values(task_id=free_id))
 
 
 def _store(

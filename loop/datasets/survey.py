@@ -79,6 +79,7 @@ def survey(
     if field := datasets.policy.group_field:
         without_group = sum(image.group is None for image in seen)
         draft.report.notes[f"tasks without a {field}, grouped by their look alone"] += without_group
+    datasets.splits.set_apart(project_id, {image.task_id: image.image for image in seen})
     embedded = _embed(datasets, project_id, draft, seen, files, check)
     return _freeze(datasets, project_id, seen, embedded, accepted)
 

@@ -2,6 +2,8 @@
 
 import random
 
+import numpy as np
+
 from loop.datasets.split_store import ReviewedTask
 from loop.reviews.standing import TASK
 from tests.builders import NOON
@@ -17,7 +19,9 @@ def reviewed(images):
 
 def freeze(rooms, images):
     """The side of each image."""
-    split = rooms.datasets.splits.freeze(1, reviewed(images), share=SHARE, twin_bits=BITS)
+    seen = reviewed(images)
+    rooms.datasets.splits.set_apart(1, {task.task_id: task.image for task in seen})
+    split = rooms.datasets.splits.freeze(1, seen, share=SHARE, twin_bits=BITS)
     assert not split.leaks
     return {image: split.sides[task] for task, image in enumerate(images, start=1)}
 
@@ -46,3 +50,19 @@ def test_an_image_that_is_replaced_does_not_change_the_side_of_its_task(rooms):
     assert {image - 100: side for image, side in replaced.items() if image > 100} == {
         image: side for image, side in before.items() if image > 2
     }
+
+
+def test_an_image_whose_task_was_deleted_keeps_the_vector_that_finds_its_near_duplicates(rooms):
+    images, vectors = list(range(30)), np.eye(30, dtype=np.float32)
+    before = freeze(rooms, images)
+    rooms.datasets.vectors.replace(1, "e", {task.task_id: task.image for task in reviewed(images)}, vectors)
+    delete(rooms, 30)
+    again = reviewed([image + 100 for image in images[::-1]])  # each looks otherwise, and has the vector of one before
+    named = {task.task_id: task.image for task in again}
+
+    rooms.datasets.splits.set_apart(1, named)
+    rooms.datasets.vectors.replace(1, "e", named, vectors[::-1])
+    embedded = rooms.datasets.vectors.read(1, "e", named, 0.95)
+    split = rooms.datasets.splits.freeze(1, again, share=SHARE, twin_bits=BITS, embedded=embedded)
+
+    assert {image: split.sides[30 - image] for image in images} == before
