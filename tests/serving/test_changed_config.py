@@ -178,8 +178,11 @@ def test_an_audited_task_that_is_begun_during_the_run_keeps_its_prediction(ready
     assert labels(ready) == {task: [[]] if task in audited else [[["Car"]]] for task in (1, 2, 4, 5)}
 
 
+@pytest.mark.parametrize("is_recorded", [True, False], ids=["", "classes-not-recorded"])
 @pytest.mark.parametrize("new", ["<Header value='Look closely'/>", "<Label value='Bicycle'/>"], ids=["text", "label"])
-def test_a_change_that_predicts_alike_costs_no_prediction(ready, begin, monkeypatch, new):
+def test_a_change_that_predicts_alike_costs_no_prediction(ready, begin, monkeypatch, new, is_recorded):
+    if not is_recorded:
+        ready.registry.versions.promote(1, "yolo_detector@1.0.0", "as in an old home")
     begin(VEHICLE)
     change(ready, VEHICLE.replace('<Label value="Person"/>', f'<Label value="Person"/>{new}'))
     worked = []

@@ -17,11 +17,21 @@ def find_config_change(serving: ServingRoom, project: Project, version: str) -> 
 
     A label that no class of the version is changes nothing: it is given by references alone.
     """
-    classes = serving.registry.versions.get(project.id, version).facts.classes
+    classes: Sequence[str] = ()
     for change in serving.predictions.read_config_changes(project.id):
+        classes = classes or _read_classes(serving, project.id, version)
         if _read_rules(project, change.before, classes) != _read_rules(project, change.after, classes):
             return change.changed_at
     return None
+
+
+def _read_classes(serving: ServingRoom, project_id: int, name: str) -> Sequence[str]:
+    """Return the classes of a version; its weights have those that an old home did not record."""
+    version = serving.registry.versions.get(project_id, name)
+    if version.facts.classes:
+        return version.facts.classes
+    detector = serving.registry.load(version).detector
+    return detector.class_names if detector else ()
 
 
 def _read_rules(project: Project, label_config: str, classes: Sequence[str]) -> object:
