@@ -6,7 +6,7 @@ from flask import request
 
 from backend.dashboard.at_work import ask_for, find_working
 from backend.dashboard.blueprint import Answer, in_turn, project_page, rooms, show
-from backend.dashboard.forms import text
+from backend.dashboard.forms import check_shown, text
 from loop.errors import LoopError, PayloadError
 from loop.job_queue.page_queue import name_job
 from loop.label_studio.projects import Project
@@ -35,7 +35,7 @@ def accept(project: Project) -> Answer:
         trouble=trouble,
         error=given or f"{USUAL:g}",
         limits=(LEAST_ERROR, MOST_ERROR),
-        accepted=sum(task.annotation_id is not None for task in rooms().reviews.accepted.read(project.id)),
+        accepted=_count_accepted(project),
         working=find_working({name_job(job, project.id, ""): name for job, name in JOBS.items()}),
     )
 
@@ -49,8 +49,13 @@ def accept_tasks(project: Project) -> Answer:
 
 @project_page("accept/undo", methods=["POST"])
 def undo_accepted(project: Project) -> Answer:
-    """Ask for a job that takes back what was accepted."""
+    """Ask for a job that takes back what was accepted, if it is what the page showed."""
+    check_shown("accepted", _count_accepted(project))
     return ask_for("accept", JOBS, "undo_accept", project.id)
+
+
+def _count_accepted(project: Project) -> int:
+    return sum(task.annotation_id is not None for task in rooms().reviews.accepted.read(project.id))
 
 
 def _read_error(given: str) -> float:

@@ -50,6 +50,13 @@ def numbers(name: str) -> list[int]:
     return [int(value) for value in values]
 
 
+def check_shown(name: str, now: object) -> None:
+    """Raise PayloadError if a field says what the page of the form showed, and it is something else by now."""
+    shown = form().get(name, "")
+    if shown not in ("", str(now)):
+        raise PayloadError(name, f"{now or 'none'}, as it is by now: nothing was done", shown)
+
+
 def _parse(body: bytes) -> list[tuple[str, str]]:
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.dashboard.blueprint import Answer, go_back, in_turn, project_page, rooms
-from backend.dashboard.forms import form, reason, text
+from backend.dashboard.forms import check_shown, form, reason, text
 from loop.errors import LoopError, PayloadError
 from loop.gate.promote_by_hand import check_promotion
 from loop.gate.report import name_pair
@@ -44,6 +44,7 @@ def pin_model(project: Project) -> Answer:
 @project_page("models/unpin", methods=["POST"])
 def unpin_model(project: Project) -> Answer:
     """Let the gate decide again."""
+    check_shown("version", project.pinned)
     pinned = promoting.unpin(rooms().registry, project.id, reason())
     message = f"the pin to {pinned} is removed: the gate decides again" if pinned else "no version was pinned"
     return go_back("models", message, project_id=project.id)
@@ -74,6 +75,7 @@ def shadow_model(project: Project) -> Answer:
 @project_page("models/shadow/end", methods=["POST"])
 def end_shadow(project: Project) -> Answer:
     """Stop the shadow."""
+    check_shown("version", project.shadow)
     shadowing.end(rooms().serving, project.id)
     return go_back("models", "the project no longer has a shadow; its verdicts stay", project_id=project.id)
 

@@ -64,7 +64,10 @@ def test_a_plan_says_what_bears_it_out_and_is_done_as_by_the_command(operator, l
 
     assert len(annotations(studio)) == OPEN
     assert f"Take {OPEN} back" in read(operator)
-    send(operator, "undo")
+    send(operator, "undo", accepted=OPEN - 1)  # of a page that showed fewer
+    do_jobs(loop)
+    assert len(annotations(studio)) == OPEN
+    send(operator, "undo", accepted=OPEN)
     do_jobs(loop)
     assert not annotations(studio)
     assert "Take" not in read(operator, error=None).partition("<main")[2]

@@ -50,3 +50,15 @@ def test_a_share_that_is_none_is_refused(rooms, operator, share):
 def test_the_version_that_serves_is_no_shadow(rooms, operator):
     assert "a shadow is another version" in act(operator, "shadow", version=SERVING, share="0.2")
     assert shadow_of(rooms)[0] is None
+
+
+def test_an_old_page_ends_no_other_shadow_and_no_other_pin_than_it_showed(rooms, operator):
+    act(operator, "shadow", version=FIRST, share="0.25")
+    assert "nothing was done" in act(operator, "shadow/end", version="yolo_detector@2.1.0")
+    assert shadow_of(rooms)[0] == FIRST
+    assert "no longer has a shadow" in act(operator, "shadow/end", version=FIRST)
+
+    act(operator, "pin", version=FIRST, why="a trial")
+    assert "nothing was done" in act(operator, "unpin", version=SERVING, why="done")
+    assert rooms.studio.projects.get(PROJECT).pinned == FIRST
+    assert "the gate decides again" in act(operator, "unpin", version=FIRST, why="done")
