@@ -35,10 +35,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """The tasks that changed and have reviews, there or in the records; whether an open one waits for a prediction."""
+    """
+    The tasks that changed and have reviews, there or in the records; whether an open one waits for a prediction.
+
+    An annotation made after *until* may be newer than what this sync reads.
+    """
 
     to_compare: set[int]
     is_any_waiting: bool
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,11 @@ def sync(reviews: ReviewsRoom, project_id: int) -> Synced:
     project, config = reviews.studio.projects.get(project_id), reviews.reading_config(project_id)
     uncompared = reviews.store.find_uncompared(project_id)  # before the tasks: later changes are for the next sync
     waiting = reviews.set_aside.ids(project_id)
-    changed = _find_changed(reviews, project, config.image_key)
+    changed = _find_changed(reviews, project, config.image_key, began)
     seen, touched, faults = set[int](), set[int](), dict[int, list[Fault]]()
     to_compare = changed.to_compare | {review.task_id for review in uncompared} | waiting
     for task in _read_tasks(reviews, project_id, to_compare):
-        result = attempt(partial(_compare, reviews, project_id, config, task, began))
+        result = attempt(partial(_compare, reviews, project_id, config, task, changed.until))
         task_ids, task_faults = (set[int](), [result]) if isinstance(result, Fault) else result
         touched |= task_ids
         seen.add(task.id)
@@ -114,12 +119,19 @@ def _set_aside(reviews: ReviewsRoom, project_id: int, tried: set[int], faults: M
             fault.log(f"project {project_id} task {task_id}")
 
 
-def _find_changed(reviews: ReviewsRoom, project: Project, image_key: str) -> _Changed:
-    """Find what changed since the last sync by the outlines of the tasks: most have no reviews."""
+def _find_changed(reviews: ReviewsRoom, project: Project, image_key: str, began: datetime) -> _Changed:
+    """
+    Find what changed since the last sync by the outlines of the tasks: most have no reviews.
+
+    Where Label Studio's clock went back since, every review is compared: what changed has times before that sync.
+    """
     champion = reviews.registry.versions.champion(project.id)
-    known, to_compare, is_any_waiting = reviews.store.standing(project.id, TASK), set[int](), False
+    known, is_any_waiting = reviews.store.standing(project.id, TASK), False
+    since = project.synced_until
+    is_ahead = since is not None and since > began
+    to_compare, until = (set(known), max([began, *known.values()])) if is_ahead else (set[int](), began)
     images = dict[int, str]()  # of the open tasks that are predicted
-    for task in reviews.studio.client.outlines_since(project.id, project.synced_until):
+    for task in reviews.studio.client.outlines_since(project.id, None if is_ahead else since):
         if task.id and (task.is_annotated or task.id in known):
             to_compare.add(task.id)
         if champion and not task.is_labeled:
@@ -129,7 +141,7 @@ def _find_changed(reviews: ReviewsRoom, project: Project, image_key: str) -> _Ch
     if champion and images and not is_any_waiting:
         logged = reviews.predictions.find_logged(project.id, images, champion.name)
         is_any_waiting = any(image and identify(image) != images[task_id] for task_id, image in logged.items())
-    return _Changed(to_compare, is_any_waiting)
+    return _Changed(to_compare, is_any_waiting, until)
 
 
 def _is_any_open_again(reviews: ReviewsRoom, project: Project, state: ProjectState) -> bool:
@@ -165,12 +177,12 @@ def _follow_label_config(reviews: ReviewsRoom, state: ProjectState) -> None:
 
 
 def _compare(
-    reviews: ReviewsRoom, project_id: int, config: LabelConfig, task: StoredTask, began: datetime
+    reviews: ReviewsRoom, project_id: int, config: LabelConfig, task: StoredTask, until: datetime
 ) -> tuple[set[int], list[Fault]]:
     """
     Record the annotations of a task and delete those it no longer has; return the changed tasks and the faults.
 
-    An annotation made after the sync *began* stays: the task may have been read before it was made.
+    An annotation made after *until* stays: the task may have been read before it was made.
     """
     units = [partial(_record, reviews, project_id, config, task, annotation) for annotation in task.annotations]
     results = [attempt(unit) for unit in units]
@@ -180,7 +192,7 @@ def _compare(
     existing = {review.id: review.created_at for review, _ in recorded}
     is_undeleted = reviews.store.undelete(project_id, ANNOTATION, existing)
     is_undeleted |= reviews.store.undelete(project_id, TASK, {task.id: max(existing.values())} if existing else {})
-    missing = _find_missing(reviews, project_id, task, began)
+    missing = _find_missing(reviews, project_id, task, until)
     if missing:  # no other writer waits where nothing is to be written
         reviews.store.delete(project_id, ANNOTATION, missing, is_current=True)
     return changed | ({task.id} if is_undeleted or missing else set()), faults
@@ -197,13 +209,13 @@ def _record(
     return review, reviews.store.record(review, task.data, is_current=True)
 
 
-def _find_missing(reviews: ReviewsRoom, project_id: int, task: StoredTask, began: datetime) -> dict[int, datetime]:
+def _find_missing(reviews: ReviewsRoom, project_id: int, task: StoredTask, until: datetime) -> dict[int, datetime]:
     """Return the known annotations that the task no longer has; none if the id of any cannot be read."""
     ids = [annotation.id for annotation in task.annotations]
     if None in ids:
         return {}
     known = reviews.store.standing(project_id, ANNOTATION, task.id)
-    return {annotation_id: made for annotation_id, made in known.items() if annotation_id not in ids and made <= began}
+    return {annotation_id: made for annotation_id, made in known.items() if annotation_id not in ids and made <= until}
 
 
 def _delete_missing_tasks(reviews: ReviewsRoom, project_id: int) -> set[int]:

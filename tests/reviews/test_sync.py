@@ -1,6 +1,6 @@
 """A sweep makes up for events that were lost or came late, whatever became of ids since, and wherever it is killed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -41,6 +41,20 @@ def test_only_tasks_with_reviews_are_read_whole_and_judged(empty_records, tmp_pa
 
     assert set(read) == {7}
     assert statements < 50
+
+
+def test_a_sync_finds_what_changed_after_the_clock_of_label_studio_went_back(empty_records, tmp_path):
+    studio = StudioModel(3)
+    studio.annotate(studio.tasks[0], boxes("p"))
+    with connected(empty_records, tmp_path, studio) as rooms:
+        sync(rooms.trainings, 1)
+        studio.clock -= timedelta(hours=1)
+        studio.annotate(studio.tasks[1], boxes("p"))
+        studio.tasks[0]["annotations"].clear()
+
+        sync(rooms.trainings, 1)
+
+        assert set(rooms.reviews.store.find_counted(1)) == {studio.tasks[1]["id"]}
 
 
 def test_the_verdicts_of_a_review_that_is_gone_are_removed_by_the_next_sync(empty_records, tmp_path):
