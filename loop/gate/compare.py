@@ -128,13 +128,14 @@ def compare_files(detectors: Detectors, first: Path, second: Path, data: Path, t
     Raises ImageUnreadable, PayloadError, WeightsRefused.
     """
     evaluator, images = Evaluator(detectors), list_held_out(data)
+    names = (first.name, second.name) if first.name != second.name else (str(first), str(second))
     before, after = (evaluator.evaluate(weights, data) for weights in (first, second))
     times = Latency(*detectors.latencies(((first, AS_TRAINED), (second, AS_TRAINED)), images))
     comparison = contrast(before, after, threshold=threshold, latency=times)
     return GateReport(
         project_id=0,
-        champion=ComparedVersion(first.name, sha256_of(first), None),
-        candidate=ComparedVersion(second.name, sha256_of(second), None),
+        champion=ComparedVersion(names[0], sha256_of(first), None),
+        candidate=ComparedVersion(names[1], sha256_of(second), None),
         snapshot=data.parent.name,
         made_at=datetime.now(UTC),
         threshold=threshold,

@@ -1,8 +1,11 @@
 """Start weights are measured by the labels that their classes mean, as they serve."""
 
 import numpy as np
+import pytest
 
-from loop.gate.compare import compare
+from loop.cli.answers.comparison import measure
+from loop.errors import PayloadError
+from loop.gate.compare import compare, compare_files
 from loop.gate.evaluate import evaluate
 from loop.gate.parity import export_before_serving
 from loop.registry.store import VersionFacts
@@ -113,3 +116,23 @@ def test_a_version_that_knows_a_class_by_its_new_name_is_measured_on_a_snapshot_
     label_map = rooms.studio.projects.get(1).config().label_map
 
     assert evaluate(LorryDetector(), snapshot.data, label_map).metrics.map50_95 > 0.9
+
+
+def test_two_files_of_one_name_are_told_apart_by_their_folders(rooms, tmp_path):
+    class Files(LorryDetectors):
+        def load(self, weights, framing=None):
+            return LorryDetector()
+
+    paths = [tmp_path / run / "best.pt" for run in ("train", "train2")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(b"weights")
+
+    report = compare_files(Files(), *paths, write_snapshot(rooms, tmp_path, 12).data, 0.25)
+
+    assert [report.champion.name, report.candidate.name] == list(map(str, paths))
+
+
+def test_a_snapshot_is_refused_where_a_dataset_is_given(tmp_path):
+    with pytest.raises(PayloadError, match="--snapshot with --project alone"):
+        measure("a.pt", "b.pt", None, "5eed", tmp_path / "data.yaml")

@@ -25,6 +25,8 @@ def measure(first: str, second: str, project: int | None, snapshot: str | None, 
     """Compare two versions of a project, or two files of weights on a dataset. Raises PayloadError."""
     if (project is None) == (data is None):
         raise PayloadError("models compare", "--project or --data", "neither" if data is None else "both")
+    if data is not None and snapshot is not None:
+        raise PayloadError("models compare", "--snapshot with --project alone", "--data")
     with narrate(f"{f'project {project}: ' if project else ''}measuring {first} and {second}"):
         if data is None:
             return compare(open_rooms(project).gate, project or 0, first, second, snapshot)
