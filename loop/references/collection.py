@@ -26,7 +26,7 @@ from loop.vision.embedding import Space, Vectors
 NOT_LOADED = 101  # Milvus' code for a collection that is `released`, as all are after a restart
 AT_ONCE = 500  # rows per upsert, at most 1280 numbers each: a message of 2.5 MB
 QUERIES = 100  # vectors per search
-LONG = 600.0  # seconds that building an index or loading a collection may take
+LONG = 3600.0  # seconds that building an index or loading a collection may take
 
 
 class MilvusCaller(Protocol):
@@ -161,7 +161,8 @@ def call_milvus(address: str, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except MilvusException as error:
-        raise MilvusDown(address, error.message, int(error.code)) from error
+        code = error.code if isinstance(error.code, int) else 0  # of gRPC where pymilvus tried until its time was over
+        raise MilvusDown(address, error.message, int(code)) from error
     except RpcError as error:
         raise MilvusDown(address, str(error)) from error
 

@@ -33,6 +33,7 @@ from loop.vision.embedding import Space
 
 # Short pauses find a restarted server at once; gRPC's own pauses last up to two minutes.
 PAUSES = {"initial": 100, "min": 100, "max": 500}  # milliseconds
+NEVER = 2**31 - 1  # milliseconds, for gRPC
 
 
 class Milvus:
@@ -121,7 +122,7 @@ class Milvus:
             if self._client is None:
                 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it raises everything that it logs
                 uri = self._short_address()
-                self._client = MilvusClient(uri=uri, timeout=self._seconds, grpc_options=_channel_options())
+                self._client = MilvusClient(uri=uri, timeout=self._seconds, grpc_options=channel_options(self.address))
         return self._client
 
     def _short_address(self) -> str:
@@ -180,5 +181,13 @@ class Milvus:
         )
 
 
-def _channel_options() -> dict[str, int]:
-    return {f"grpc.{option}_reconnect_backoff_ms": pause for option, pause in PAUSES.items()}
+def channel_options(address: str) -> dict[str, int]:
+    """
+    Return the options of a gRPC channel, which are stronger than those of pymilvus.
+
+    pymilvus asks again and again whether the server is there. Milvus Lite, as gRPC's servers do by default, closes a
+    connection that asks so often in one call, after 200 seconds: too soon for the index of a million vectors. The
+    kernel tells when a server behind a socket of this machine has ended.
+    """
+    options = {f"grpc.{option}_reconnect_backoff_ms": pause for option, pause in PAUSES.items()}
+    return options | ({"grpc.keepalive_time_ms": NEVER} if address.startswith("unix:") else {})

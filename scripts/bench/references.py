@@ -102,8 +102,10 @@ def collections(address: str, sizes: tuple[int, ...]) -> Measurement:
 def measure_collection(references: Milvus, size: int) -> list[str]:
     """Measure one row: a collection of random directions around 60 centres."""
     rng = np.random.default_rng(size)
-    centres = rng.normal(size=(60, DIMENSION))
-    vectors = normalise(centres[rng.integers(0, 60, size)] + 0.7 * rng.normal(size=(size, DIMENSION)))
+    centres = rng.standard_normal((60, DIMENSION), np.float32)
+    vectors = 0.7 * rng.standard_normal((size, DIMENSION), np.float32)
+    vectors += centres[rng.integers(0, 60, size)]
+    vectors = normalise(vectors)
     entries = [Entry(f"{n:032d}", n, f"r{n}", f"label {n % 60}") for n in range(size)]
     space = Space("measured", f"{size}".ljust(64, "0"))
     collection = references.create(1, CollectionKind.REFERENCES, space, DIMENSION)
