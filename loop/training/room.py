@@ -54,14 +54,16 @@ class TrainingRoom:
         Return what a training starts from: the champion, at LOOP_IMAGE_SIZE or the size at which it serves.
 
         After a kill it is the same as before, whatever was promoted or set since: the epochs that are over began there.
-        Raises PayloadError for LOOP_DEVICE, MissingWeights, WeightsRefused, StoreDown, UpstreamError.
+        Raises PayloadError for LOOP_DEVICE, MissingWeights, DamagedWeights, WeightsRefused, StoreDown, UpstreamError.
         """
         detectors, versions, progress = self.registry.detectors, self.registry.versions, training.progress or {}
         detectors.check_device()
         known, begun = versions.champion(training.project_id), progress.get("start")
         if begun:
             known = versions.get(training.project_id, begun["version"]) if begun["version"] else None
-        weights = detectors.to_train(versions.bring(known)) if known else detectors.base()
+        if known:
+            versions.verify(known)
+        weights = detectors.to_train(known.weights) if known else detectors.base()
         if begun:
             image_size = int(begun["image_size"])
         else:

@@ -30,3 +30,18 @@ def test_a_killed_training_goes_on_from_where_it_began_whatever_serves_and_is_se
 
     facts = asked.registry.versions.get(1, last(asked).version).facts
     assert (facts.parent, facts.training["image_size"]) == (first.name, 320)
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "is not on this machine"), (b"cut", "is damaged")])
+def test_a_champion_whose_weights_are_lost_or_damaged_is_named_before_anything_is_trained(
+    asked, tmp_path, content, reason
+):
+    first = register(asked, tmp_path, "0.1.0", 320)
+    promote(asked.registry, 1, first.name, "a test")
+    first.weights.unlink()
+    if content:
+        first.weights.write_bytes(content)
+
+    retrain(asked.trainings, 1)
+
+    assert last(asked).error.startswith(f"{first.name}: {first.weights} {reason}")
