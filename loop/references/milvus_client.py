@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
@@ -34,6 +35,7 @@ from loop.vision.embedding import Space
 # Short pauses find a restarted server at once; gRPC's own pauses last up to two minutes.
 PAUSES = {"initial": 100, "min": 100, "max": 500}  # milliseconds
 NEVER = 2**31 - 1  # milliseconds, for gRPC
+DESCRIBE = {"service": "milvus.proto.milvus.MilvusService", "method": "DescribeCollection"}
 
 
 class Milvus:
@@ -122,7 +124,8 @@ class Milvus:
             if self._client is None:
                 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it raises everything that it logs
                 uri = self._short_address()
-                self._client = MilvusClient(uri=uri, timeout=self._seconds, grpc_options=channel_options(self.address))
+                options = channel_options(self.address, self._seconds)
+                self._client = MilvusClient(uri=uri, timeout=self._seconds, grpc_options=options)
         return self._client
 
     def _short_address(self) -> str:
@@ -181,13 +184,17 @@ class Milvus:
         )
 
 
-def channel_options(address: str) -> dict[str, int]:
+def channel_options(address: str, seconds: float) -> dict[str, int | str]:
     """
     Return the options of a gRPC channel, which are stronger than those of pymilvus.
 
+    pymilvus describes a collection before it lists the entries, without a limit: here it waits for a number of
+    *seconds*.
     pymilvus asks again and again whether the server is there. Milvus Lite, as gRPC's servers do by default, closes a
     connection that asks so often in one call, after 200 seconds: too soon for the index of a million vectors. The
     kernel tells when a server behind a socket of this machine has ended.
     """
-    options = {f"grpc.{option}_reconnect_backoff_ms": pause for option, pause in PAUSES.items()}
+    limit = {"name": [DESCRIBE], "timeout": f"{seconds:.3f}s"}
+    options: dict[str, int | str] = {"grpc.service_config": json.dumps({"methodConfig": [limit]})}
+    options |= {f"grpc.{option}_reconnect_backoff_ms": pause for option, pause in PAUSES.items()}
     return options | ({"grpc.keepalive_time_ms": NEVER} if address.startswith("unix:") else {})

@@ -36,7 +36,7 @@ def test_our_server_may_take_its_time_for_a_call(tmp_path):
     server.start()
     try:
         with ThreadPoolExecutor(2) as clients:
-            ours = clients.submit(call, address, channel_options(address))
+            ours = clients.submit(call, address, channel_options(address, LONG_CALL))
             as_it_comes = clients.submit(call, address, {})
             assert ours.result() == b"done"
             with pytest.raises(grpc.RpcError, match="Too many pings"):
