@@ -125,7 +125,9 @@ def judged_version(rooms: Rooms, project: int, name: str | None) -> str | None:
         return None
     known = {version.name for version in rooms.registry.versions.list(project)}
     known |= rooms.rates.store.count_by_version(project).keys()  # also imported predictions
-    full = next((each for each in sorted(known) if name in (each, each.rpartition("@")[2])), None)
+    own = f"{rooms.registry.versions.model_name}@{name}"  # before an imported version of the same number
+    numbered = (each for each in sorted(known) if name in (each, each.rpartition("@")[2]))
+    full = own if own in known else next(numbered, None)
     if full is None:
         raise UnknownVersion(name, sorted(known))
     return full

@@ -12,7 +12,7 @@ import typer
 
 from loop.cli.answers.command import Unsuccessful
 from loop.cli.messages import show_count, tell
-from loop.cli.options import ProjectId, open_rooms, optional_project, out, print_json, print_json_text
+from loop.cli.options import ProjectId, judged_version, open_rooms, optional_project, out, print_json, print_json_text
 from loop.errors import PayloadError
 from loop.label_studio.exports import FULL
 from loop.regions import write_region
@@ -82,6 +82,8 @@ def _print_of_project(fields: dict[str, object]) -> None:
     """Print the verdicts that match a VerdictFilter of these fields. Raises PayloadError."""
     query = read(VerdictFilter, fields)
     rooms = open_rooms(query.project)
+    if query.version and "@" not in query.version:  # a number alone, as other commands take it
+        query = query.model_copy(update={"version": judged_version(rooms, query.project, query.version)})
     count = 0
     for count, record in enumerate(rooms.reviews.verdicts.all(query), start=1):  # noqa: B007 (the number of verdicts)
         print_json_text(record.model_dump_json())

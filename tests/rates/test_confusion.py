@@ -114,6 +114,7 @@ def test_the_commands_print_the_pairs_and_the_boxes_behind_one(settings, pairs, 
     assert loop("rates", "--confusion", "--json", "--version", "1") == loop(
         "rates", "--confusion", "--json", "--version", "a@1"
     )
+    assert loop("verdicts", "--version", "1") == loop("verdicts", "--version", "a@1") == loop("verdicts")
     (line,) = loop("verdicts", "--predicted-label", "Car", "--reviewed-label", "Person").splitlines()
     assert json.loads(line)["task"] == 3
 
@@ -125,3 +126,11 @@ def test_a_version_is_named_in_full_or_by_its_number_and_one_that_is_not_there_i
     assert judged_version(rooms, 1, None) is None
     with pytest.raises(UnknownVersion, match=r"known: yolo_detector@1\.2\.0"):
         judged_version(rooms, 1, "1.2")
+
+
+def test_a_number_is_that_of_a_version_made_here_before_an_imported_one(rooms):
+    reviewed(rooms, 1, "Car", "Person", version="imported@1.0.0")
+    reviewed(rooms, 2, "Car", "Person", version="yolo_detector@1.0.0")
+
+    assert judged_version(rooms, 1, "1.0.0") == "yolo_detector@1.0.0"
+    assert judged_version(rooms, 1, "imported@1.0.0") == "imported@1.0.0"
