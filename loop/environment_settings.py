@@ -8,7 +8,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 class EnvironmentSettings(BaseSettings):
     """Settings of which each has a variable: its alias, or `LOOP_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(frozen=True, env_prefix="LOOP_", populate_by_name=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        frozen=True, env_prefix="LOOP_", populate_by_name=True, extra="ignore", allow_inf_nan=False
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 INVISIBLE = "\ufeff\u200b\u2060"  # a byte order mark and spaces without width, which no editor shows
 QUOTES = ("'", '"')
+HOST = re.compile(r"[\w.-]+|[\da-f]*:[\da-f.]*:[\da-f:.]*(%[\w.-]+)?", re.IGNORECASE)  # a name, or an IP address
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # the part of a version before the @
 DEFAULT_HOME = "~/.label-studio-yolo-loop"
 
 
@@ -56,9 +59,11 @@ def host_in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def find_problem(login: tuple[str, str], key: str, addresses: Mapping[str, str]) -> tuple[str, str, str] | None:
+def find_problem(
+    login: tuple[str, str], key: str, addresses: Mapping[str, str], host: str, model_name: str
+) -> tuple[str, str, str] | None:
     """
-    Find what is wrong with the login, the API key and the addresses of the settings, these by their variables.
+    Find what is wrong with the login, the API key, the addresses, by their variables, the host and the model's name.
 
     Returns the variable, what is expected and what was found; None if nothing is wrong.
     """
@@ -73,4 +78,8 @@ def find_problem(login: tuple[str, str], key: str, addresses: Mapping[str, str])
         if address and (problem := address_problem(address)):
             shown = address.rpartition("@")[2]  # without a user and a password
             return variable, "an address such as http://localhost:8080", f"{problem}: {shown}"
+    if not HOST.fullmatch(host):
+        return "LOOP_HOST", "a host name or an IP address, without http:// and a port", host
+    if not MODEL_NAME.fullmatch(model_name):
+        return "LOOP_MODEL_NAME", "1 to 64 letters, digits, - _ .", model_name
     return None

@@ -6,7 +6,7 @@ import base64
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from sqlalchemy import URL
@@ -19,6 +19,7 @@ from loop.setting_text import DEFAULT_HOME, find_problem, host_in_url, strip_fol
 from loop.storage.keys import read_key
 
 MOST_DAYS = 36_500  # a hundred years: for ever
+Seconds = Annotated[float, Field(le=MOST_DAYS * 86_400)]
 PASSWORDS = ("basic_auth_user", "basic_auth_pass", "notify_secret", "webhook_secret")  # a quote may be a part of them
 
 
@@ -74,7 +75,7 @@ class Settings(EnvironmentSettings):
     least_steps: int = Field(500, ge=0, description="least optimizer steps of a training, in batches of 4 or more")
     freeze: int = Field(0, ge=0, description="number of first layers that a training freezes")
     retrain_after: int = Field(50, ge=1, description="number of new reviews that starts a training")
-    cool_down: float = Field(0.0, ge=0, description="least seconds between two trainings that reviews start")
+    cool_down: Seconds = Field(0.0, ge=0, description="least seconds between two trainings that reviews start")
     held_out_share: float = Field(0.2, gt=0, lt=1, description="share of reviewed tasks in the held-out split")
     group_field: str = Field("", description="task data field; tasks with the same value stay on one side of the split")
     twin_bits: int = Field(
@@ -123,7 +124,7 @@ class Settings(EnvironmentSettings):
         ge=64_000_000,
         description="bytes of images and requests in memory at a time, in each process; empty: a share of the memory",
     )
-    image_seconds: float = Field(20.0, gt=0, description="longest wait for one image, in seconds")
+    image_seconds: Seconds = Field(20.0, gt=0, description="longest wait for one image, in seconds")
     allow_private_addresses: bool = Field(False, description="also read task images from private addresses")
     notify_urls: str = Field("", description="webhook URLs that receive notices, comma-separated")
     notify_secret: str = Field("", description="key that signs notices: any text; empty: derived from the webhook key")
@@ -131,13 +132,13 @@ class Settings(EnvironmentSettings):
         "",
         description="efficientnet:, yolo:, open_clip:MODEL/TAG-OR-PATH, open_clip:FOLDER or none; empty: the default",
     )
-    match_seconds: float = Field(
+    match_seconds: Seconds = Field(
         0.5, ge=0, description="seconds that /predict may spend on labels by references and on matches; 0: neither"
     )
     discover_every: int = Field(
         86_400, ge=0, description="seconds between discoveries of clusters of the unknown; 0: only by hand"
     )
-    keep_predictions: float = Field(
+    keep_predictions: Seconds = Field(
         600.0, ge=-1, description="seconds that predictions of old versions stay on tasks nobody began; -1: for ever"
     )
     spread: bool = Field(True, description="spread the queue over groups of similar tasks")
@@ -190,7 +191,7 @@ class Settings(EnvironmentSettings):
         urls = (settings.label_studio_url, settings.url, settings.interactive_url)
         addresses = dict(zip(("LABEL_STUDIO_URL", "LOOP_URL", "LOOP_INTERACTIVE_URL"), urls, strict=True))
         login, key = (settings.basic_auth_user, settings.basic_auth_pass), settings.label_studio_api_key
-        if problem := find_problem(login, key, addresses):
+        if problem := find_problem(login, key, addresses, settings.host, settings.model_name):
             raise PayloadError(*problem)
         return settings
 

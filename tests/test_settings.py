@@ -31,7 +31,21 @@ def test_an_empty_variable_is_as_good_as_none():
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("LOOP_PORT", "many"), ("LOOP_HELD_OUT_SHARE", "1.5"), ("LOOP_EPOCHS", "0")]
+    ("variable", "value"),
+    [
+        pytest.param("LOOP_PORT", "many", id="no-number"),
+        pytest.param("LOOP_HELD_OUT_SHARE", "1.5", id="above-its-bound"),
+        pytest.param("LOOP_EPOCHS", "0", id="below-its-bound"),
+        pytest.param("LOOP_KEEP_PREDICTIONS", "inf", id="infinite"),
+        pytest.param("LOOP_COOL_DOWN", "nan", id="not-a-number"),
+        pytest.param("LOOP_KEEP_PREDICTIONS", "1e12", id="more-seconds-than-a-calendar-has"),
+        pytest.param("LOOP_IMAGE_SECONDS", "1e300", id="more-seconds-than-a-socket-waits"),
+        pytest.param("LOOP_HOST", "http://lab", id="an-address-in-place-of-a-host"),
+        pytest.param("LOOP_HOST", "127.0.0.1:9090", id="a-host-with-a-port"),
+        pytest.param("LOOP_HOST", "my lab", id="a-host-with-a-blank"),
+        pytest.param("LOOP_MODEL_NAME", "cars@lab", id="a-name-with-the-sign-before-the-number"),
+        pytest.param("LOOP_MODEL_NAME", "lab/cars", id="a-name-that-no-address-of-a-page-may-have"),
+    ],
 )
 def test_a_wrong_value_is_told_by_the_name_of_its_variable(variable, value):
     with pytest.raises(PayloadError, match=variable):
@@ -52,6 +66,8 @@ def test_settings_pass_on_to_a_child_process_unchanged(tmp_path):
         pytest.param("::1", "http://[::1]:9090", "[::1]:9090", id="ipv6"),
         pytest.param("[::1]", "http://[::1]:9090", "[::1]:9090", id="ipv6-as-in-a-url"),
         pytest.param("lab", "http://lab:9090", "lab:9090", id="name"),
+        pytest.param("fe80::1%eth0", "http://[fe80::1%eth0]:9090", "[fe80::1%eth0]:9090", id="ipv6-of-an-interface"),
+        pytest.param("::ffff:10.0.0.1", "http://[::ffff:10.0.0.1]:9090", "[::ffff:10.0.0.1]:9090", id="ipv4-in-ipv6"),
     ],
 )
 def test_the_address_of_a_backend_follows_from_the_host_that_it_listens_on(host, url, listens_at):

@@ -21,6 +21,7 @@ from loop.training.store import TrainingState
 from loop.vision.tiling.tiles import LARGEST, LEAST_SHARED, MOST_SHARED, SMALLEST
 
 app = typer.Typer()
+MOST_SECONDS = 10**9  # as in the form of the dashboard
 TrainingRecord = Annotated[dict[str, Any], "The record of a training, from `id` to `ended_at`."]
 TileOverlap = Annotated[
     float | None,
@@ -168,7 +169,7 @@ def policy(
         int | None, typer.Option("--retrain-after", min=1, help="Number of new reviews that starts a training.")
     ] = None,
     cool_down: Annotated[
-        float | None, typer.Option("--cool-down", min=0, help="Least seconds between two trainings.")
+        float | None, typer.Option("--cool-down", min=0, max=MOST_SECONDS, help="Least seconds between two trainings.")
     ] = None,
     tile: Annotated[
         int | None, typer.Option("--tile", min=0, max=LARGEST, help="Side of tiles in pixels; 0 keeps images whole.")

@@ -19,6 +19,7 @@ from loop.registry.probe import ProbedWeights
 from loop.registry.room import RegistryRoom
 from loop.registry.store import Version, VersionFacts
 from loop.registry.weights_check import check_weights
+from loop.setting_text import MODEL_NAME
 from loop.storage.files import scratch_folder, sha256_of
 from loop.storage.storable import fit
 from loop.vision.elsewhere.convert import RuntimeFormat
@@ -43,7 +44,7 @@ This version looks at tiles. Cut an image into tiles of {side} x {side} of its p
 least {overlap}; a side of the image that is no longer than that is not cut. Call it for each tile as above, move the
 boxes to the place of the tile, and of those that show one object keep one. On a whole image it finds less.
 """
-NAME, NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"), re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
+NUMBER = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 
 
 def add(
@@ -64,7 +65,7 @@ def add(
     UnknownProject.
     """
     project = registry.studio.projects.get(project_id)
-    name = _check(NAME, name or registry.versions.model_name, "--name: expected letters, digits, - _ .")
+    name = _check(MODEL_NAME, name or registry.versions.model_name, "--name: expected letters, digits, - _ .")
     if number is not None:
         full = f"{name}@{_check(NUMBER, number, '--version: expected a number such as 1.2.0')}"
         if any(version.name == full for version in registry.versions.list(project_id)):

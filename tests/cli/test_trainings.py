@@ -121,7 +121,10 @@ def test_the_policy_of_a_project_that_is_not_connected_is_an_error(home):
 
 @pytest.mark.parametrize(
     "option",
-    [("--retrain-after", "0"), ("--cool-down", "-1"), ("--tile", "100"), ("--tile", "-32"), ("--tile-overlap", "0.9")],
+    [
+        *(("--retrain-after", "0"), ("--cool-down", "-1"), ("--cool-down", "inf")),
+        *(("--tile", "100"), ("--tile", "-32"), ("--tile-overlap", "0.9")),
+    ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(home, option):
     assert CliRunner().invoke(app, ["policy", "--project", "1", *option]).exit_code == 2
