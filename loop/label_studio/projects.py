@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from loop.errors import LabelConfigError, UnknownProject
 from loop.label_studio.classes import ClassBook, ObjectClass
 from loop.label_studio.label_config import LabelConfig, parse
-from loop.storage.changes import ChangeKind, record_change
+from loop.storage.changes import ChangeKind, record_change, record_newest
 from loop.storage.queries import begin_alone
-from loop.storage.tables import classes, former_names, projects, reviews
+from loop.storage.tables import classes, former_names, projects
 
 LONGEST_TITLE = 200  # characters that are kept
 
@@ -97,13 +97,6 @@ class ProjectStore:
         """Record that all reviews recorded until *moment* have been trained on."""
         self._set(project_id, reviews_seen_at=moment)
 
-    def reviews_until(self, project_id: int) -> datetime | None:
-        """Return when the newest review was recorded; later reviews have a later time."""
-        with self._engine.connect() as connection:
-            query = sa.select(sa.func.max(reviews.c.recorded_at)).where(reviews.c.project_id == project_id)
-            newest: datetime | None = connection.scalar(query)
-        return newest
-
     def set_policy(self, project_id: int, policy: Mapping[str, Any]) -> None:
         """Record a project's own values in place of the settings."""
         self._change(project_id, ChangeKind.POLICY, policy=dict(policy))
@@ -122,6 +115,14 @@ class ProjectStore:
     def ask_refresh(self, project_id: int) -> None:
         """Record that there are tasks to predict; a refresh that begins later answers it."""
         self._set(project_id, refresh_asked=projects.c.refresh_asked + 1)
+
+    def record_annotations_a_task(self, project_id: int, number: int) -> bool:
+        """Record how many annotations a task is to have; where more than before, ask for a refresh and return True."""
+        with begin_alone(self._engine, project_id) as connection:
+            before: int = record_newest(connection, project_id, ChangeKind.ANNOTATIONS, number, 1)
+            asked = projects.c.refresh_asked + int(number > before)
+            connection.execute(projects.update().where(projects.c.id == project_id).values(refresh_asked=asked))
+        return number > before
 
     def record_refresh(self, project: Project, version: str) -> None:
         """Record that *version* has answered the requests for a refresh known to *project*."""

@@ -34,6 +34,13 @@ class ReviewFacts:
         with self._engine.connect() as connection:
             return [LeadTime(*row) for row in connection.execute(query.order_by(reviews.c.updated_at))]
 
+    def find_newest(self, project_id: int) -> datetime | None:
+        """Return when the newest review was recorded; later reviews have a later time."""
+        query = sa.select(sa.func.max(reviews.c.recorded_at)).where(reviews.c.project_id == project_id)
+        with self._engine.connect() as connection:
+            newest: datetime | None = connection.scalar(query)
+        return newest
+
     def read_annotators(self, project_id: int) -> dict[int, int | None]:
         """Return who made each annotation that was not deleted, None where that is not known."""
         query = sa.select(reviews.c.annotation_id, reviews.c.annotator).where(is_standing(project_id))

@@ -81,7 +81,9 @@ def sync(reviews: ReviewsRoom, project_id: int) -> Synced:
     _set_aside(reviews, project_id, seen | waiting, faults)
     unjudged = seen | waiting | reviews.verdicts.find_stale(project_id)  # a killed sync may have recorded, not judged
     judge_tasks(reviews, project_id, touched | unjudged)
-    if changed.is_any_waiting or _is_any_open_again(reviews, project, state):
+    with acting_as(LABEL_STUDIO):  # a task may be open again for further annotations, unpredicted
+        is_more_asked = reviews.studio.projects.record_annotations_a_task(project_id, state.annotations_a_task)
+    if changed.is_any_waiting or is_more_asked:
         follow.ask_refresh(reviews.registry, project_id)
     reviews.store.mark_compared(project_id, uncompared)
     reviews.studio.projects.record_sync(project_id, began - OVERLAP, label_config=project.label_config)
@@ -142,15 +144,6 @@ def _find_changed(reviews: ReviewsRoom, project: Project, image_key: str, began:
         logged = reviews.predictions.find_logged(project.id, images, champion.name)
         is_any_waiting = any(image and identify(image) != images[task_id] for task_id, image in logged.items())
     return _Changed(to_compare, is_any_waiting, until)
-
-
-def _is_any_open_again(reviews: ReviewsRoom, project: Project, state: ProjectState) -> bool:
-    """Whether a reviewed task is open for further annotations, unpredicted, and no refresh is asked for."""
-    champion = reviews.registry.versions.champion(project.id)
-    if champion is None or state.annotations_a_task == 1 or project.refresh_asked != project.refresh_done:
-        return False
-    waiting = reviews.studio.client.open_outlines(project.id, without=champion.name)
-    return any(task.is_counted for task in waiting)
 
 
 def _read_tasks(reviews: ReviewsRoom, project_id: int, task_ids: Iterable[int]) -> Iterator[StoredTask]:

@@ -41,6 +41,7 @@ class ChangeKind(StrEnum):
     REVIEWS_FORGOTTEN = "reviews forgotten"
     WEIGHTS = "weights"
     CLUSTER = "cluster"
+    ANNOTATIONS = "annotations per task"
     TOKEN = "token"  # noqa: S105 (a kind)
 
 
@@ -52,3 +53,12 @@ def record_change(
         return
     values = {"project_id": project_id, "kind": kind, "before": before, "after": after, "why": why}
     connection.execute(changes.insert().values(**values, changed_at=datetime.now(UTC)))
+
+
+def record_newest(connection: sa.Connection, project_id: int, kind: ChangeKind, value: Any, first: Any) -> Any:
+    """Record the change to a value that is there now; return the value recorded before, *first* without one."""
+    is_of_kind = (changes.c.project_id == project_id, changes.c.kind == kind)
+    newest = sa.select(changes.c.after).where(*is_of_kind).order_by(changes.c.id.desc()).limit(1)
+    before = next(iter(connection.scalars(newest)), first)
+    record_change(connection, project_id, kind, before, value)
+    return before

@@ -54,7 +54,7 @@ def retrain(trainings: TrainingRoom, project_id: int) -> str:
 
 def _run_to_end(trainings: TrainingRoom, training: Training) -> str:
     project_id = training.project_id
-    reviews_until = training.reviews_until or trainings.studio.projects.reviews_until(project_id)
+    reviews_until = training.reviews_until or trainings.reviews.facts.find_newest(project_id)
     try:
         training_end = training.end or _run(trainings, training, reviews_until)
         if training_end.gate is GateOutcome.PROMOTED and training_end.version and not training_end.is_pinned:

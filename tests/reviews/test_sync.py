@@ -128,7 +128,7 @@ def test_a_sweep_finds_nothing_new_in_what_the_events_told(empty_records, tmp_pa
     with connected(empty_records, tmp_path, studio) as rooms:
         arrive(rooms, *studio.sent)
         review(rooms.trainings, 1)
-        seen_until = rooms.studio.projects.reviews_until(1)
+        seen_until = rooms.reviews.facts.find_newest(1)
 
         assert sync(rooms.trainings, 1).changed == 0
         assert rooms.reviews.store.new_since(1, seen_until) == 0

@@ -2,6 +2,7 @@
 
 import pytest
 
+from loop.serving.refresh import is_due
 from loop.training.after_reviews import sync
 from loop.vision.addresses import identify_image
 from tests.builders import region, served
@@ -21,6 +22,7 @@ def serve(rooms, studio, tmp_path):
         image = identify_image(task["data"], "image")
         rooms.serving.predictions.append([served(region("p"), task=task["id"], version=version, image=image)])
     sync(rooms.trainings, 1)
+    rooms.studio.projects.record_refresh(rooms.studio.projects.get(1), version)
     rooms.queue.asked.clear()
 
 
@@ -49,5 +51,8 @@ def test_tasks_that_are_open_again_are_predicted_though_the_event_was_lost(empty
         sync(rooms.trainings, 1)
 
         assert rooms.queue.asked.count(("refresh", 1)) == asked
+        project = rooms.studio.projects.get(1)
+        assert is_due(rooms.serving, project) == bool(asked)  # also where the process is killed here
+        rooms.studio.projects.record_refresh(project, project.refreshed_version)  # it could not predict the task
         sync(rooms.trainings, 1)
         assert rooms.queue.asked.count(("refresh", 1)) == asked

@@ -161,7 +161,7 @@ def test_times_are_the_same_whatever_zone_the_database_is_in(installation):
     after = datetime.now(UTC)
 
     assert installation.reviews.store.find_counted(1)[1].review.created_at == NOON
-    assert before <= installation.studio.projects.reviews_until(1) <= after
+    assert before <= installation.reviews.facts.find_newest(1) <= after
 
 
 def test_a_restart_of_the_database_costs_no_query_after_it(postgres, installation):
