@@ -13,7 +13,7 @@ from loop.label_studio.payloads import Review
 from loop.label_studio.result_format import Unread, Why
 from loop.regions import read_regions, write_regions
 from loop.storage.storable import fit
-from loop.storage.tables import projects
+from loop.storage.tables import projects, reviews, trainings
 from loop.vision.addresses import identify_all
 
 LONGEST_FIELD = 10_000  # characters of a text in the data of a task
@@ -42,10 +42,19 @@ def write(review: Review, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stamp(connection: sa.Connection, project_id: int) -> datetime:
-    """Return when a review is recorded: after those that were trained on, also where the clock went back since."""
-    seen = connection.scalar(sa.select(projects.c.reviews_seen_at).where(projects.c.id == project_id))
+    """
+    Return when a review is recorded, which is now.
+
+    Where the clock went back to before what a training learnt or learns, it is after all others: this one is new.
+    """
+    seen = sa.select(projects.c.reviews_seen_at).where(projects.c.id == project_id)
+    learnt = sa.select(sa.func.max(trainings.c.reviews_until)).where(trainings.c.project_id == project_id)
+    newest = sa.select(sa.func.max(reviews.c.recorded_at)).where(reviews.c.project_id == project_id)
     now = datetime.now(UTC)
-    return max(now, seen + timedelta(microseconds=1)) if seen else now
+    if all(moment is None or moment < now for moment in map(connection.scalar, (seen, learnt))):
+        return now
+    moments: list[datetime] = list(filter(None, map(connection.scalar, (seen, learnt, newest))))
+    return max(moments) + timedelta(microseconds=1)
 
 
 def read(row: sa.Row[Any]) -> Review:

@@ -56,3 +56,19 @@ def test_the_sweep_asks_for_a_training_also_where_the_clock_went_back_since_the_
     jobs._ask_again(asked)
 
     assert [one.asked_by for one in asked.trainings.store.open(1)] == ["5 new reviews"]
+
+
+@pytest.mark.parametrize(
+    "column", [projects.c.reviews_seen_at, trainings.c.reviews_until], ids=lambda column: column.name
+)
+def test_a_review_that_comes_during_a_training_is_new_also_where_the_clock_went_back(asked, column):
+    retrain(asked.trainings, 1)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    set_all(asked, column.table, **{column.name: tomorrow})
+    review_tasks(asked, range(20, 25))
+    learnt = max(tomorrow, asked.reviews.facts.find_newest(1))
+
+    review_tasks(asked, range(30, 33))
+    asked.studio.projects.mark_reviews_seen(1, learnt)
+
+    assert asked.reviews.store.new_since(1, learnt) == 3
