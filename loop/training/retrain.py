@@ -87,7 +87,7 @@ def close(trainings: TrainingRoom, training: Training, end: TrainingEnd, reviews
         if reviews_until:
             trainings.studio.projects.mark_reviews_seen(training.project_id, reviews_until)
         _post(trainings, training, end)
-    discard(_run_folder(trainings, training))
+    discard(trainings.run_folder(training))
     trainings.store.end(training.id, end.state)
 
 
@@ -211,13 +211,9 @@ def _train_candidate(
 
     policy = replace(fitted, batch=batch, image_size=start.image_size)
     watch = Watch(report, lambda: _check(trainings, training))
-    weights = train(snapshot.trained_on, start.weights, _run_folder(trainings, training), policy, watch)
+    weights = train(snapshot.trained_on, start.weights, trainings.run_folder(training), policy, watch)
     spend(trainings.store, training.id, {Stage.TRAIN: time.monotonic() - began - spent})
     return weights, replace(policy, batch=batch)
-
-
-def _run_folder(trainings: TrainingRoom, training: Training) -> Path:
-    return trainings.runs / f"training-{training.id}"
 
 
 def _check(trainings: TrainingRoom, training: Training) -> None:

@@ -49,16 +49,21 @@ class TrainingRoom:
     retrain_policy: RetrainPolicy
     image_size: int | None = None
 
+    def run_folder(self, training: Training) -> Path:
+        """Return the folder of a training, with its checkpoint as `.pt` once an epoch is over."""
+        return self.runs / f"training-{training.id}"
+
     def choose_start(self, training: Training) -> TrainingStart:
         """
         Return what a training starts from: the champion, at LOOP_IMAGE_SIZE or the size at which it serves.
 
-        After a kill it is the same as before, whatever was promoted or set since: the epochs that are over began there.
+        After a kill it is the same as before, whatever was promoted or set since, if an epoch is over: it began there.
         Raises PayloadError for LOOP_DEVICE, MissingWeights, DamagedWeights, WeightsRefused, StoreDown, UpstreamError.
         """
         detectors, versions, progress = self.registry.detectors, self.registry.versions, training.progress or {}
         detectors.check_device()
-        known, begun = versions.champion(training.project_id), progress.get("start")
+        known = versions.champion(training.project_id)
+        begun = progress.get("start") if any(self.run_folder(training).glob("*.pt")) else None
         if begun:
             known = versions.get(training.project_id, begun["version"]) if begun["version"] else None
         if known:

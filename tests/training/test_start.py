@@ -32,6 +32,17 @@ def test_a_killed_training_goes_on_from_where_it_began_whatever_serves_and_is_se
     assert (facts.parent, facts.training["image_size"]) == (first.name, 320)
 
 
+def test_one_that_was_killed_before_an_epoch_was_over_begins_from_what_serves_and_is_set_now(asked, tmp_path):
+    training, trainings = last(asked), replace(asked.trainings, image_size=1280)
+    asked.trainings.choose_start(training)
+    (trainings.run_folder(training) / "finished.pt").unlink()
+    promote(asked.registry, 1, register(asked, tmp_path, "0.2.0", 640).name, "while it was dead")
+
+    start = trainings.choose_start(last(asked))
+
+    assert (start.version, start.image_size) == ("yolo_detector@0.2.0", 1280)
+
+
 @pytest.mark.parametrize(("content", "reason"), [(None, "is not on this machine"), (b"cut", "is damaged")])
 def test_a_champion_whose_weights_are_lost_or_damaged_is_named_before_anything_is_trained(
     asked, tmp_path, content, reason
