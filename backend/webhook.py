@@ -87,7 +87,7 @@ def _moment(action: str) -> dict[str, str]:
     Start Training always says the same; Label Studio gives ids of deleted objects out again; a project can be changed
     back.
     """
-    return {} if action in CREATED else {"pressed_at": datetime.now(UTC).isoformat()}
+    return {} if action in CREATED else {"arrived_at": datetime.now(UTC).isoformat()}
 
 
 def count_refusal(response: Response) -> Response:

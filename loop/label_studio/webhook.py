@@ -29,7 +29,7 @@ FIELDS: Mapping[str, Mapping[str, Fields]] = {  # by action
     ANNOTATIONS_DELETED: {"annotations": {"id": None}},
     TASKS_DELETED: {"tasks": {"id": None}},
     PROJECT_UPDATED: {"project": dict.fromkeys(("id", "title", "label_config", "maximum_annotations"))},
-    START_TRAINING: {"pressed_at": None},
+    START_TRAINING: {"arrived_at": None},
 }
 
 
