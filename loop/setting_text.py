@@ -10,6 +10,9 @@ INVISIBLE = "\ufeff\u200b\u2060"  # a byte order mark and spaces without width, 
 QUOTES = ("'", '"')
 HOST = re.compile(r"[\w.-]+|[\da-f]*:[\da-f.]*:[\da-f:.]*(%[\w.-]+)?", re.IGNORECASE)  # a name, or an IP address
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # the part of a version before the @
+OWN_NAME = re.compile(
+    r"\w[\w .-]{0,63}"
+)  # the same in the settings, where blanks and other alphabets were always taken
 DEFAULT_HOME = "~/.label-studio-yolo-loop"
 
 
@@ -80,6 +83,6 @@ def find_problem(
             return variable, "an address such as http://localhost:8080", f"{problem}: {shown}"
     if not HOST.fullmatch(host):
         return "LOOP_HOST", "a host name or an IP address, without http:// and a port", host
-    if not MODEL_NAME.fullmatch(model_name):
-        return "LOOP_MODEL_NAME", "1 to 64 letters, digits, - _ .", model_name
+    if not OWN_NAME.fullmatch(model_name):
+        return "LOOP_MODEL_NAME", "1 to 64 letters, digits, blanks, - _ .", model_name
     return None

@@ -74,3 +74,8 @@ def test_the_address_of_a_backend_follows_from_the_host_that_it_listens_on(host,
     settings = Settings.read({"LOOP_HOST": host})
 
     assert (settings.backend_url, settings.listens_at) == (url, listens_at)
+
+
+@pytest.mark.parametrize("name", ["my model", "détecteur", "_cars"])
+def test_a_name_of_the_model_that_an_old_installation_may_have_is_taken(name):
+    assert Settings.read({"LOOP_MODEL_NAME": name}).model_name == name
