@@ -76,5 +76,6 @@ class TrainingRoom:
             image_size = own or detectors.load(weights).image_size
         start = TrainingStart(known.name if known else None, weights, image_size)
         details = {"version": start.version, "image_size": start.image_size}
-        self.store.reach(training.id, Phase.TRAINING, start=details)
+        if not begun:  # else a training that dies while it is measured would seem to get further each time
+            self.store.reach(training.id, Phase.TRAINING, start=details)
         return start
