@@ -37,8 +37,13 @@ def read_labels(image: ForeignImage, size: ShownSize, plan: ImportPlan, seed: st
         return ImportedImage(image.name, ImageNote.UNREAD, str(error))
     regions = _write_regions(boxes, plan.classes.label_of, seed)
     if plan.kind is LabelKind.REVIEWS:
-        if notes[BoxNote.EMPTY] and not regions:  # something was drawn: it is no background
-            return ImportedImage(image.name, ImageNote.UNREAD, "none of its boxes has an extent on the image")
+        if (notes[BoxNote.EMPTY] or notes[BoxNote.CROWD]) and not regions:  # something was drawn: it is no background
+            why = (
+                "a crowd is on it, and no box"
+                if notes[BoxNote.CROWD]
+                else "none of its boxes has an extent on the image"
+            )
+            return ImportedImage(image.name, ImageNote.UNREAD, why)
         regions = [replace(region, score=None) for region in regions]
     notes[BoxNote.UNWANTED] += len(boxes) - len(regions)
     return ReadLabels(regions, +notes)
