@@ -37,6 +37,7 @@ ORDERS = (
     Panel("annotator's minutes (assumed costs)", PRECISION, _of_rounds(lambda each: each.seconds / 60), _PRECISIONS),
     _EDITS,
 )
+_FIRST = Panel("round", "mAP50-95, what came first", _EDITS.read_along, _of_rounds(lambda each: each.earlier or 0.0))
 POLICIES = (
     _IMAGES,
     Panel(
@@ -45,7 +46,7 @@ POLICIES = (
         lambda run: list(accumulate(each.took[TRAIN_CPU] for each in run.rounds)),
         _PRECISIONS,
     ),
-    Panel("round", "mAP50-95, what came first", _EDITS.read_along, _of_rounds(lambda each: each.earlier or 0.0)),
+    _FIRST,  # where it is measured
     _EDITS,
 )
 
@@ -57,7 +58,9 @@ def draw_curves(runs: Sequence[RunResult], path: Path, *, title: str) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    panels = POLICIES if runs[0].plan.is_of_trainings else ORDERS
+    panels = list(POLICIES if runs[0].plan.is_of_trainings else ORDERS)
+    if _FIRST in panels and runs[0].rounds[0].earlier is None:
+        panels.remove(_FIRST)
     figure, plots = plt.subplots(1, len(panels), figsize=(18, 4.5), layout="constrained")
     variants = dict.fromkeys(run.plan.variant for run in runs if run.plan.order != FULL)
     full = [run.rounds[-1].map50_95 for run in runs if run.plan.order == FULL]
