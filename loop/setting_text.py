@@ -10,9 +10,7 @@ INVISIBLE = "\ufeff\u200b\u2060"  # a byte order mark and spaces without width, 
 QUOTES = ("'", '"')
 HOST = re.compile(r"[\w.-]+|[\da-f]*:[\da-f.]*:[\da-f:.]*(%[\w.-]+)?", re.IGNORECASE)  # a name, or an IP address
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # the part of a version before the @
-OWN_NAME = re.compile(
-    r"\w[\w .-]{0,63}"
-)  # the same in the settings, where blanks and other alphabets were always taken
+OWN_NAME = re.compile(r"\w[\w .-]{0,63}")  # the same in the settings, which always took blanks and other alphabets
 DEFAULT_HOME = "~/.label-studio-yolo-loop"
 
 
