@@ -11,11 +11,11 @@ from loop.errors import PayloadError
 from loop.label_studio.projects import Project
 from loop.storage.storable import LONGEST_NAME
 from loop.training.ask import ask_training, require_reviews
+from loop.training.policy import MOST_VALUE
 from loop.training.progress_line import describe_training
 from loop.vision.tiling import tiles
 
 MOST = 20  # trainings
-LARGEST = 10**9  # number in the form
 RENAMED = "The label stays in Label Studio: rename it in the label config too. The next training learns the new name."
 RETIRED = "It counts from the next training on; the version that serves goes on as it was trained."
 
@@ -46,8 +46,8 @@ class PolicyField:
 
 
 FIELDS = (
-    PolicyField("retrain_after", "New reviews that start a training", 1, LARGEST, 1),
-    PolicyField("cool_down", "Least seconds between two trainings", 0, LARGEST),
+    PolicyField("retrain_after", "New reviews that start a training", 1, MOST_VALUE, 1),
+    PolicyField("cool_down", "Least seconds between two trainings", 0, MOST_VALUE),
     PolicyField("tile", "Side of tiles in pixels, 0: images stay whole", 0, tiles.LARGEST, tiles.SMALLEST),
     PolicyField("tile_overlap", "Share of the side that two tiles share", tiles.LEAST_SHARED, tiles.MOST_SHARED),
 )

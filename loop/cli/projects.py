@@ -16,12 +16,11 @@ from loop.datasets.tiled.policy import TILE_NAMES
 from loop.errors import TrainingFailed
 from loop.storage.storable import LARGEST_ID
 from loop.training.ask import ask_training, require_reviews
-from loop.training.policy import NAMES
+from loop.training.policy import MOST_VALUE, NAMES
 from loop.training.store import TrainingState
 from loop.vision.tiling.tiles import LARGEST, LEAST_SHARED, MOST_SHARED, SMALLEST
 
 app = typer.Typer()
-MOST_SECONDS = 10**9  # as in the form of the dashboard
 TrainingRecord = Annotated[dict[str, Any], "The record of a training, from `id` to `ended_at`."]
 TileOverlap = Annotated[
     float | None,
@@ -166,10 +165,11 @@ def cancel_training(project: ProjectId) -> Done:
 def policy(
     project: ProjectId,
     retrain_after: Annotated[
-        int | None, typer.Option("--retrain-after", min=1, help="Number of new reviews that starts a training.")
+        int | None,
+        typer.Option("--retrain-after", min=1, max=MOST_VALUE, help="Number of new reviews that starts a training."),
     ] = None,
     cool_down: Annotated[
-        float | None, typer.Option("--cool-down", min=0, max=MOST_SECONDS, help="Least seconds between two trainings.")
+        float | None, typer.Option("--cool-down", min=0, max=MOST_VALUE, help="Least seconds between two trainings.")
     ] = None,
     tile: Annotated[
         int | None, typer.Option("--tile", min=0, max=LARGEST, help="Side of tiles in pixels; 0 keeps images whole.")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+MOST_VALUE = 10**9  # reviews or seconds that a person may set for a project: more means never
+
 
 @dataclass(frozen=True, slots=True)
 class RetrainPolicy:
