@@ -120,8 +120,9 @@ class ProjectStore:
         """Record how many annotations a task is to have; where more than before, ask for a refresh and return True."""
         with begin_alone(self._engine, project_id) as connection:
             before: int = record_newest(connection, project_id, ChangeKind.ANNOTATIONS, number, 1)
-            asked = projects.c.refresh_asked + int(number > before)
-            connection.execute(projects.update().where(projects.c.id == project_id).values(refresh_asked=asked))
+            if number > before:
+                more = projects.update().where(projects.c.id == project_id)
+                connection.execute(more.values(refresh_asked=projects.c.refresh_asked + 1))
         return number > before
 
     def record_refresh(self, project: Project, version: str) -> None:
