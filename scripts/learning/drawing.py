@@ -46,9 +46,16 @@ POLICIES = (
         lambda run: list(accumulate(each.took[TRAIN_CPU] for each in run.rounds)),
         _PRECISIONS,
     ),
-    _FIRST,  # where it is measured
+    _FIRST,
     _EDITS,
 )
+
+
+def choose_panels(run: RunResult) -> tuple[Panel, ...]:
+    """Return the panels for runs like this one: precision on the first images alone where it was measured."""
+    if not run.plan.is_of_trainings:
+        return ORDERS
+    return POLICIES if run.rounds[0].earlier is not None else tuple(each for each in POLICIES if each is not _FIRST)
 
 
 def draw_curves(runs: Sequence[RunResult], path: Path, *, title: str) -> None:
@@ -58,9 +65,7 @@ def draw_curves(runs: Sequence[RunResult], path: Path, *, title: str) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    panels = list(POLICIES if runs[0].plan.is_of_trainings else ORDERS)
-    if _FIRST in panels and runs[0].rounds[0].earlier is None:
-        panels.remove(_FIRST)
+    panels = choose_panels(runs[0])
     figure, plots = plt.subplots(1, len(panels), figsize=(18, 4.5), layout="constrained")
     variants = dict.fromkeys(run.plan.variant for run in runs if run.plan.order != FULL)
     full = [run.rounds[-1].map50_95 for run in runs if run.plan.order == FULL]
