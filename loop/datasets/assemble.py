@@ -98,6 +98,12 @@ def find_leaks(datasets: DatasetsRoom, project_id: int) -> list[Leak]:
             return []
 
 
+def rests_unlearned(datasets: DatasetsRoom, project_id: int, snapshot: Snapshot) -> bool:
+    """Whether an image rests that the champion has not learned: another version served when the dataset was made."""
+    resting = {item.content for item in snapshot.items() if item.resting}
+    return bool(resting) and not resting <= _read_learned(datasets, project_id).contents
+
+
 def _read_classes(datasets: DatasetsRoom, project_id: int) -> ClassIndex:
     return datasets.studio.classes.book(project_id).labels(
         datasets.studio.projects.get(project_id).config().label_names

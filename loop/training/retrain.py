@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from loop.datasets import folder as dataset_folder
-from loop.datasets.assemble import assemble_verified
+from loop.datasets.assemble import assemble_verified, rests_unlearned
 from loop.datasets.folder import Snapshot
 from loop.errors import LabelStudioDown, StoreDown, TrainingCancelled, TrainingFailed, UpstreamError
 from loop.failures import describe_error
@@ -121,17 +121,7 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
         raise TrainingFailed(
             f"died {ATTEMPTS} times at the same place, {describe_progress(training)}: see the log of its worker"
         )
-    project_id = training.project_id
-    snapshot = trainings.datasets.snapshots.read(project_id, training.snapshot or "")
-    if snapshot is None:
-        trainings.store.reach(training.id, Phase.SNAPSHOT)
-        with timed(trainings.store, training.id, Stage.SNAPSHOT):
-            snapshot = assemble_verified(trainings.datasets, project_id, lambda: _check(trainings, training))
-        trainings.store.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
-        trainings.store.reach(training.id, Phase.TRAINING)
-    else:
-        with timed(trainings.store, training.id, Stage.VERIFY):
-            dataset_folder.verify(snapshot)
+    snapshot = _get_snapshot(trainings, training, reviews_until, is_begun=registered is not None)
     candidate, trained = _get_candidate(trainings, training, snapshot, registered)
     _check(trainings, training)
     ruling = _judge(trainings, training, snapshot, candidate, trained)
@@ -141,6 +131,25 @@ def _run(trainings: TrainingRoom, training: Training, reviews_until: datetime | 
     batch = {"asked": trainings.policy.fit(snapshot.count_trained()).batch, "used": candidate.facts.training["batch"]}
     trainings.store.settle(training.id, end, snapshot=snapshot.report, gate=gate, batch=batch)
     return end
+
+
+def _get_snapshot(
+    trainings: TrainingRoom, training: Training, reviews_until: datetime | None, *, is_begun: bool
+) -> Snapshot:
+    """Return the dataset of a training; until it has begun, one that fits the version which it will start from."""
+    datasets, project_id = trainings.datasets, training.project_id
+    is_begun = is_begun or trainings.get_begun(training) is not None
+    snapshot = datasets.snapshots.read(project_id, training.snapshot or "")
+    if snapshot:
+        with timed(trainings.store, training.id, Stage.VERIFY):
+            dataset_folder.verify(snapshot)
+    while snapshot is None or (not is_begun and rests_unlearned(datasets, project_id, snapshot)):
+        trainings.store.reach(training.id, Phase.SNAPSHOT)
+        with timed(trainings.store, training.id, Stage.SNAPSHOT):
+            snapshot = assemble_verified(datasets, project_id, lambda: _check(trainings, training))
+        trainings.store.note(training.id, snapshot=snapshot.hash, reviews_until=reviews_until)
+        trainings.store.reach(training.id, Phase.TRAINING)
+    return snapshot
 
 
 def _judge(

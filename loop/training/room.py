@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from loop.datasets.room import DatasetsRoom
 from loop.gate.room import GateRoom
@@ -53,6 +54,10 @@ class TrainingRoom:
         """Return the folder of a training, with its checkpoint as `.pt` once an epoch is over."""
         return self.runs / f"training-{training.id}"
 
+    def get_begun(self, training: Training) -> dict[str, Any] | None:
+        """Return the recorded start of a training of which an epoch is over; None of any other."""
+        return (training.progress or {}).get("start") if any(self.run_folder(training).glob("*.pt")) else None
+
     def choose_start(self, training: Training) -> TrainingStart:
         """
         Return what a training starts from: the champion, at LOOP_IMAGE_SIZE or the size at which it serves.
@@ -60,10 +65,10 @@ class TrainingRoom:
         After a kill it is the same as before, whatever was promoted or set since, if an epoch is over: it began there.
         Raises PayloadError for LOOP_DEVICE, MissingWeights, DamagedWeights, WeightsRefused, StoreDown, UpstreamError.
         """
-        detectors, versions, progress = self.registry.detectors, self.registry.versions, training.progress or {}
+        detectors, versions = self.registry.detectors, self.registry.versions
         detectors.check_device()
         known = versions.champion(training.project_id)
-        begun = progress.get("start") if any(self.run_folder(training).glob("*.pt")) else None
+        begun = self.get_begun(training)
         if begun:
             known = versions.get(training.project_id, begun["version"]) if begun["version"] else None
         if known:

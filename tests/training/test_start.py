@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from loop.datasets.assemble import assemble
+from loop.datasets.selection import SelectionPolicy
 from loop.registry.promote import promote
 from loop.registry.store import VersionFacts
 from loop.training.retrain import retrain
+from tests.datasets.builders import with_policy
 from tests.fakes import Killed
 from tests.swap import swap
 from tests.training.builders import last
@@ -41,6 +44,26 @@ def test_one_that_was_killed_before_an_epoch_was_over_begins_from_what_serves_an
     start = trainings.choose_start(last(asked))
 
     assert (start.version, start.image_size) == ("yolo_detector@0.2.0", 1280)
+
+
+def test_no_image_rests_that_the_version_which_it_starts_from_has_not_learned(asked, tmp_path):
+    rooms = with_policy(asked, selection=SelectionPolicy(0.1, 1.0))
+    (tmp_path / "learned.pt").write_bytes(b"weights")
+    facts = VersionFacts(snapshot=assemble(rooms.datasets, 1).hash)
+    promote(rooms.registry, 1, rooms.registry.versions.add(1, tmp_path / "learned.pt", facts).name, "a test")
+    with pytest.raises(Killed):
+        detectors = rooms.registry.detectors
+        retrain(swap(rooms, (detectors, Dying(detectors, "check_device", "before"))).trainings, 1)
+    resting = [item.task for item in rooms.datasets.snapshots.find_newest(1).items() if item.resting]
+    promote(rooms.registry, 1, register(rooms, tmp_path, "0.2.0", 640).name, "after the snapshot was written")
+
+    retrain(rooms.trainings, 1)
+
+    version = rooms.registry.versions.get(1, last(rooms).version)
+    snapshot = rooms.datasets.snapshots.read(1, version.facts.snapshot)
+    assert version.facts.parent == "yolo_detector@0.2.0"
+    assert resting
+    assert not any(item.resting for item in snapshot.items())
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "is not on this machine"), (b"cut", "is damaged")])
