@@ -226,8 +226,8 @@ class Draft:
                 with suppress(FileNotFoundError):  # another writer has removed it
                     remove_at_once(folder)
             else:
-                (folder / "manifest.json").touch()  # the newest dataset is the one written last
-                return standing
+                break
+        dataset_folder.make_newest(folder)
         return standing
 
 

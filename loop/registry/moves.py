@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from loop.storage.tables import aliases, moves
+from loop.storage.tables import aliases, moves, versions
 
 CHAMPION, PREVIOUS, CANDIDATE = "champion", "previous", "candidate"
 
@@ -68,6 +68,12 @@ class MoveLog:
         query = sa.select(sa.func.max(moves.c.id)).where(*_is_of_champion(project_id))
         with self._engine.connect() as connection:
             return int(connection.scalar(query) or 0)
+
+
+def order_of_registration(project_id: int) -> sa.ColumnElement[int]:
+    """Return a column by which the versions of a project sort as they were registered, whatever the clock was."""
+    is_of_version = (moves.c.project_id == project_id, moves.c.version == versions.c.name)
+    return sa.func.coalesce(sa.select(sa.func.min(moves.c.id)).where(*is_of_version).scalar_subquery(), 0)
 
 
 def serve(connection: sa.Connection, project_id: int, name: str, why: str, kind: MoveKind) -> None:

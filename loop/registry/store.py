@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from loop.errors import NoChampion, Pinned, RegistryError, UnknownVersion, VersionExists
 from loop.registry import old_weights
-from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, MoveKind, move, serve
+from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, MoveKind, move, order_of_registration, serve
 from loop.registry.version_order import next_number, version_key
 from loop.registry.weights_files import WeightsFiles, verify
 from loop.storage.changes import ChangeKind, record_change
@@ -128,6 +128,13 @@ class WeightsRegistry:
         with self._engine.connect() as connection:
             rows = [self._read(row) for row in connection.execute(query)]
         return sorted(rows, key=lambda version: version_key(version.name))
+
+    def list_newest(self, project_id: int) -> Sequence[Version]:
+        """Return all versions of a project in the order of their registration, newest first."""
+        query = sa.select(versions).where(versions.c.project_id == project_id)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(order_of_registration(project_id).desc()))
+            return [self._read(row) for row in rows]
 
     def of_training(self, project_id: int, training_id: int) -> Version | None:
         """Return the version that a training made; None where it made none yet."""

@@ -60,7 +60,7 @@ class VersionPage:
 def list_versions(trainings: TrainingRoom, project_id: int, skip: int = 0, most: int = PAGE) -> VersionPage:
     """Return a page of a project's versions, newest first. Raises UnknownProject."""
     project, registry = trainings.studio.projects.get(project_id), trainings.registry.versions
-    versions = sorted(registry.list(project_id), key=lambda version: version.created_at, reverse=True)
+    versions = registry.list_newest(project_id)
     at = {alias: registry.at(project_id, alias) for alias in (CHAMPION, PREVIOUS, CANDIDATE)}
     marks = {alias: version.name for alias, version in at.items() if version}
     champion, previous = marks.get(CHAMPION), marks.get(PREVIOUS)

@@ -1,6 +1,7 @@
 """YOLO datasets on disk."""
 
 import json
+import os
 
 import pytest
 import yaml
@@ -61,6 +62,17 @@ def test_the_newest_dataset_is_the_one_written_last(tmp_path, find):
     assert dataset_folder.find_newest(root) == first
     assert dataset_folder.find_newest(root, second.hash[:8]) == second
     assert dataset_folder.find_newest(root, second.hash) == second
+
+
+def test_the_dataset_written_last_is_the_newest_also_where_the_clock_went_back(tmp_path, find):
+    root = tmp_path / "out"
+    first = write_dataset(root, find)
+    os.utime(first.folder / "manifest.json", (2e9, 2e9))
+
+    second = write_dataset(root, find, [item(1), item(3)])
+
+    assert dataset_folder.find_newest(root) == second
+    assert write_dataset(root, find) == dataset_folder.find_newest(root) == first
 
 
 @pytest.mark.parametrize("prefix", ["beef", "0" * 64, "/", "*", "..", "["])

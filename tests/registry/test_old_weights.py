@@ -2,8 +2,10 @@
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from loop.errors import MissingWeights
 from loop.installation.backup import backup, restore
@@ -11,6 +13,9 @@ from loop.installation.tidy import tidy
 from loop.registry.promote import pin, promote, roll_back
 from loop.registry.transfer import export
 from loop.storage.audit import AuditTrail
+from loop.storage.tables import versions
+from loop.training.version_rows import list_versions
+from tests.builders import NOON
 from tests.fakes import FreeQueue
 from tests.swap import swap
 
@@ -63,6 +68,18 @@ def test_versions_that_may_serve_and_the_newest_keep_their_weights(rooms, add):
     assert with_weights(rooms) == {start, before, champion, shadow, newest}
     assert tidy_with(rooms, 1).endswith("weights 0")
     assert {change.before for change in AuditTrail(rooms.engine).read() if change.kind == "weights"} == {old, same}
+
+
+def test_the_version_registered_last_is_the_newest_also_where_the_clock_went_back(rooms, add):
+    names = [add(content) for content in "abc"]
+    ahead = sa.update(versions).where(versions.c.name == names[0]).values(created_at=NOON + timedelta(days=10_000))
+    with rooms.engine.begin() as connection:
+        connection.execute(ahead)
+
+    assert tidy_with(rooms, 1).endswith("weights 2")
+
+    assert with_weights(rooms) == {names[2]}
+    assert list_versions(rooms.trainings, 1).names == tuple(reversed(names))
 
 
 def test_after_a_rollback_the_way_back_is_open(rooms, add):

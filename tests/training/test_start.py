@@ -51,8 +51,8 @@ def test_no_image_rests_that_the_version_which_it_starts_from_has_not_learned(as
     (tmp_path / "learned.pt").write_bytes(b"weights")
     facts = VersionFacts(snapshot=assemble(rooms.datasets, 1).hash)
     promote(rooms.registry, 1, rooms.registry.versions.add(1, tmp_path / "learned.pt", facts).name, "a test")
+    detectors = rooms.registry.detectors
     with pytest.raises(Killed):
-        detectors = rooms.registry.detectors
         retrain(swap(rooms, (detectors, Dying(detectors, "check_device", "before"))).trainings, 1)
     resting = [item.task for item in rooms.datasets.snapshots.find_newest(1).items() if item.resting]
     promote(rooms.registry, 1, register(rooms, tmp_path, "0.2.0", 640).name, "after the snapshot was written")
