@@ -1,6 +1,8 @@
 """Constructs what tests need, with defaults for all they do not care about."""
 
 import io
+import resource
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -124,6 +126,17 @@ def picture(size=(64, 48), colour="red", form="JPEG", **options):
     content = io.BytesIO()
     Image.new("RGB", size, colour).save(content, form, **options)
     return content.getvalue()
+
+
+@contextmanager
+def full_disk(largest=10_000):
+    """No file gets more than *largest* bytes until the end of the `with` block: writing fails as on a full disk."""
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
 
 
 def posted_notices(rooms):

@@ -23,7 +23,7 @@ from loop.errors import PayloadError
 from loop.installation.upkeep.file_place import name_copy
 from loop.storage.database import copy_records, find_file, name_events, read_column
 from loop.storage.file_store import FileStore
-from loop.storage.files import PREFIX, scratch_folder, sha256_of
+from loop.storage.files import PREFIX, name_full_disk, scratch_folder, sha256_of, write_whole
 from loop.storage.home_folder import make_home
 from loop.storage.keys import KEY_FILE
 from loop.storage.tables import IS_OPEN
@@ -82,7 +82,7 @@ def backup(home: Path, records: str | sa.URL, out: Path, store: FileStore | None
     descriptor, name = tempfile.mkstemp(dir=out.parent, prefix=".backup-")  # one for each backup that runs
     half = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file, scratch_folder(home) as scratch:
+        with scratch_folder(home) as scratch, name_full_disk(out), os.fdopen(descriptor, "wb") as file:
             copy = scratch / RECORDS
             waiting = _copy_waiting(home / "spool", scratch / "spool")  # first: an event is there or in their file
             waiting |= _copy_events(records, scratch / EVENTS)  # then: those processed are in the records
@@ -95,8 +95,7 @@ def backup(home: Path, records: str | sa.URL, out: Path, store: FileStore | None
             with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
                 hashes = dict(_add_all(tar, files))
                 manifest = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "files": hashes}
-                (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1))
-                _add(tar, MANIFEST, scratch / MANIFEST)
+                _add(tar, MANIFEST, write_whole(json.dumps(manifest, indent=1).encode(), scratch / MANIFEST))
             file.flush()
             os.fsync(file.fileno())
         half.replace(out)

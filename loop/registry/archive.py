@@ -18,7 +18,7 @@ from loop.errors import ArchiveRefused
 from loop.printable import shorten
 from loop.registry import manifest as manifests
 from loop.registry.manifest import HEX, Manifest
-from loop.storage.files import sha256_of
+from loop.storage.files import is_full_disk, name_full_disk, sha256_of
 
 WEIGHTS, MANIFEST = "weights.pt", "manifest.json"
 PIECE = 1024 * 1024  # bytes read at a time
@@ -51,6 +51,7 @@ def write(weights: Path, manifest: Manifest, out: Path) -> str:
     half = out.with_name(f".{out.name}.half")
     try:
         with (
+            name_full_disk(out),
             half.open("wb") as file,
             gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as packed,
             tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
@@ -69,7 +70,9 @@ def read(
     archive: Path, scratch: Path, *, sha256: str | None = None, limits: ArchiveLimits | None = None
 ) -> UnpackedWeights:
     """
-    Copy the weights of an archive, or bare weights, into the folder *scratch*. Raises ArchiveRefused.
+    Copy the weights of an archive, or bare weights, into the folder *scratch*.
+
+    Raises ArchiveRefused; OSError where the disk of the folder is full.
 
     An archive needs one `.pt`, and may have a `manifest.json` beside it; other plain files are left out. No member is
     written under its own name, and nothing is loaded. A filter of tarfile is not used: it would let links pass.
@@ -84,24 +87,33 @@ def read(
         is_packed = _begins_as_gzip(archive)
         digest = sha256_of(archive if is_packed else _copy(archive, scratch / WEIGHTS, limits))
     except OSError as error:
+        if is_full_disk(error):
+            raise
         raise ArchiveRefused(f"{archive} cannot be read: {error.strerror}") from error
     if sha256 is not None and digest != sha256.lower():
         raise ArchiveRefused(f"{archive.name} has the SHA-256 {digest}, expected {sha256.lower()}")
     if not is_packed:
         return UnpackedWeights(scratch / WEIGHTS, None, digest, archive.name)
     try:
-        _unzip(archive, scratch / "archive.tar", limits)
-        with (scratch / "archive.tar").open("rb") as file:
-            headers = _Headers(file, READS * limits.members)
-            with tarfile.open(fileobj=headers, mode="r:") as tar:
-                members = list(_check_members(tar, limits))
-            manifest = _extract(file, members, scratch / WEIGHTS, limits)
+        with name_full_disk(scratch):
+            _unzip(archive, scratch / "archive.tar", limits)
+            manifest = _read_tar(scratch / "archive.tar", scratch / WEIGHTS, limits)
     except BROKEN as error:
+        if is_full_disk(error):
+            raise
         raise ArchiveRefused(f"{archive.name} cannot be read as a tar.gz: {shorten(str(error))}") from error
     finally:
         (scratch / "archive.tar").unlink(missing_ok=True)
     name = f"the .pt in {archive.name}"
     return UnpackedWeights(scratch / WEIGHTS, None if manifest is None else manifests.read(manifest), digest, name)
+
+
+def _read_tar(path: Path, weights: Path, limits: ArchiveLimits) -> bytes | None:
+    """Copy the weights out of a tar; return the text of the manifest, None where the tar has none."""
+    with path.open("rb") as file:
+        with tarfile.open(fileobj=_Headers(file, READS * limits.members), mode="r:") as tar:
+            members = list(_check_members(tar, limits))
+        return _extract(file, members, weights, limits)
 
 
 class _Headers(io.RawIOBase):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -14,6 +15,7 @@ from pathlib import Path
 from filelock import lock_descriptor
 
 PREFIX = ".writing-"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # where a write fails, Python names no file
 
 
 def copy_whole(source: Path, target: Path) -> None:
@@ -39,6 +41,22 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
+def name_full_disk(path: Path) -> Iterator[None]:
+    """Name *path* in the error of a full disk, if the error names no file."""
+    try:
+        yield
+    except OSError as error:
+        if is_full_disk(error) and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether a disk takes no more, or no larger file."""
+    return isinstance(error, OSError) and error.errno in FULL
+
+
+@contextmanager
 def scratch_folder(root: Path) -> Iterator[Path]:
     """
     Make a folder in *root* for the `with` block; it is removed afterwards unless it was renamed.
@@ -49,7 +67,7 @@ def scratch_folder(root: Path) -> Iterator[Path]:
     remove_abandoned(root)
     scratch = root / f"{PREFIX}{secrets.token_hex(8)}"
     try:
-        with _lock_of(scratch).open("w") as lock:
+        with name_full_disk(root), _lock_of(scratch).open("w") as lock:
             lock_descriptor(lock.fileno())  # before the folder exists: without a lock it would count as abandoned
             scratch.mkdir()
             yield scratch
@@ -78,7 +96,7 @@ def write_whole(content: bytes, target: Path, *, mode: int = 0o600) -> Path:
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".")
     path = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as scratch:
+        with name_full_disk(target), os.fdopen(descriptor, "wb") as scratch:
             scratch.write(content)
         path.chmod(mode)
         return path.replace(target)

@@ -10,6 +10,7 @@ from typing import Any
 
 from loop.errors import LoopError, TrainingFailed
 from loop.failures import describe_error, is_out_of_memory
+from loop.storage.files import name_full_disk
 from loop.training.callbacks import Callbacks, Watch
 
 
@@ -54,10 +55,11 @@ class TrainingWork:
 
         callbacks = Callbacks(Path(self.checkpoint), self.batch, self.least_steps, watch)
         try:
-            model = YOLO(self.weights, task="detect")
-            for event in Callbacks.EVENTS:
-                model.add_callback(event, getattr(callbacks, event))
-            model.train(**self.arguments)
+            with name_full_disk(Path(self.checkpoint).parent):
+                model = YOLO(self.weights, task="detect")
+                for event in Callbacks.EVENTS:
+                    model.add_callback(event, getattr(callbacks, event))
+                model.train(**self.arguments)
         except LoopError:
             raise
         except Exception as error:

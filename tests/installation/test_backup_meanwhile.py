@@ -12,6 +12,7 @@ import pytest
 from loop.installation import backup as backups
 from loop.installation.backup import backup, restore
 from loop.storage.file_store import FileStore
+from tests.builders import full_disk
 from tests.installation.builders import meanwhile
 
 pytestmark = pytest.mark.sqlite
@@ -98,3 +99,15 @@ def test_records_that_are_not_upgraded_yet_can_be_backed_up(home, settings, tmp_
     line = backup(home, settings.database, tmp_path / "loop.tar.gz")
 
     assert "lost before" not in line
+
+
+def test_a_full_disk_is_named_and_the_backup_before_stays(home, settings, tmp_path):
+    target = tmp_path / "elsewhere" / "loop.tar.gz"
+    target.parent.mkdir()
+    target.write_bytes(b"the backup before")
+    (home / "reports/1/b@1/large.html").write_bytes(random.Random(1).randbytes(2_000_000))
+
+    with full_disk(1_000_000), pytest.raises(OSError, match=f"{target}"):
+        backup(home, settings.database, target)
+
+    assert [path.read_bytes() for path in target.parent.iterdir()] == [b"the backup before"]

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import math
+import random
 import tarfile
 import warnings
 import zipfile
@@ -16,6 +17,7 @@ from loop.registry import archive, manifest
 from loop.registry.archive import ArchiveLimits
 from loop.registry.manifest import Manifest
 from loop.registry.weights_check import check_weights
+from tests.builders import full_disk
 from tests.registry.builders import packed, special
 from tests.vision.builders import checkpoint
 
@@ -197,3 +199,22 @@ def test_what_is_no_zip_is_refused(tmp_path):
 
     with pytest.raises(ArchiveRefused, match=r"torch\.save"):
         check_weights(tmp_path / "a.pt")
+
+
+def test_a_full_disk_is_no_fault_of_the_archive(tmp_path):
+    (tmp_path / "w.pt").write_bytes(bytes(100_000))
+    archive.write(tmp_path / "w.pt", SAID, tmp_path / "v.tar.gz")
+    (tmp_path / "scratch").mkdir()
+
+    for given in ("v.tar.gz", "w.pt"):
+        with full_disk(), pytest.raises(OSError, match=f"{tmp_path}/scratch"):
+            archive.read(tmp_path / given, tmp_path / "scratch")
+
+
+def test_an_archive_that_finds_a_full_disk_is_named_and_leaves_nothing(tmp_path):
+    (tmp_path / "w.pt").write_bytes(random.Random(1).randbytes(100_000))
+
+    with full_disk(), pytest.raises(OSError, match=f"{tmp_path}/v.tar.gz"):
+        archive.write(tmp_path / "w.pt", SAID, tmp_path / "v.tar.gz")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["w.pt"]

@@ -3,7 +3,10 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from loop.storage.files import copy_whole
+import pytest
+
+from loop.storage.files import copy_whole, scratch_folder, write_whole
+from tests.builders import full_disk
 
 SIZE = 4_000_000  # bytes: a copy takes a while
 
@@ -25,3 +28,17 @@ def test_a_file_that_several_copy_to_at_once_is_always_a_whole_one(tmp_path):
         list(pool.map(copy, sources))
 
     assert [path.name for path in target.parent.iterdir()] == ["weights.pt"]
+
+
+def test_a_full_disk_is_named_by_the_file_and_leaves_none(tmp_path):
+    with full_disk(), pytest.raises(OSError, match=f"{tmp_path}/report.html"):
+        write_whole(bytes(100_000), tmp_path / "report.html")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_named_by_the_folder_that_is_written(tmp_path):
+    with full_disk(), pytest.raises(OSError, match=f"'{tmp_path}'"), scratch_folder(tmp_path) as scratch:
+        (scratch / "items.jsonl").write_bytes(bytes(100_000))
+
+    assert list(tmp_path.iterdir()) == []

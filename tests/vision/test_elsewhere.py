@@ -8,6 +8,7 @@ from loop.errors import WeightsRefused
 from loop.vision.elsewhere.convert import RuntimeFormat, convert
 from loop.vision.ultralytics_setup import is_on_cpu, prepare_ultralytics
 from loop.vision.ultralytics_weights import open_model
+from tests.builders import full_disk
 from tests.vision.builders import CLASSES, FLOOR, SIDE, make_images
 
 
@@ -53,6 +54,11 @@ def test_the_output_of_openvino_is_that_of_the_weights_in_any_size(weights, tmp_
         output = compiled(noise.numpy())[0]
         assert output.shape == wanted.shape
         assert np.abs(output - wanted).mean() < 0.01
+
+
+def test_a_full_disk_is_no_fault_of_the_network(weights, tmp_path):
+    with full_disk(100_000), pytest.raises(OSError, match="File too large"):
+        convert(weights, RuntimeFormat.ONNX, tmp_path, "any", SIDE)
 
 
 @pytest.mark.skipif(not is_on_cpu(""), reason="this machine has a GPU")

@@ -12,6 +12,7 @@ from loop.secrecy import redact
 
 ADVICE = {
     errno.ENOSPC: "make room on that disk, then run the command again",
+    errno.EFBIG: "give a path on a disk that takes larger files",
     errno.EDQUOT: "make room in this user's share of that disk, then run the command again",
     errno.ENOENT: "check the spelling of the path",
     errno.EISDIR: "give a file, not a folder",

@@ -13,6 +13,7 @@ from typing import Any
 
 from loop.errors import WeightsRefused
 from loop.failures import describe_error
+from loop.storage.files import is_full_disk, name_full_disk
 from loop.vision.ultralytics_weights import class_names, open_model, trained_size
 
 
@@ -53,8 +54,11 @@ def convert(
     with tempfile.TemporaryDirectory(prefix="loop-convert-") as scratch, quiet:
         model.model.pt_path = str(Path(scratch, f"{name}.pt"))  # the exporter writes beside it
         try:
-            made = Path(model.export(format=kind.value, imgsz=size, verbose=False, **options))
+            with name_full_disk(Path(scratch)):
+                made = Path(model.export(format=kind.value, imgsz=size, verbose=False, **options))
         except Exception as error:  # torch and each runtime may raise anything
+            if is_full_disk(error):
+                raise
             kind_of = f"a network that cannot be converted to {kind} ({describe_error(error)})"
             raise WeightsRefused(weights, kind_of, "use another --format") from error
         path = Path(shutil.move(made, out / made.name))
