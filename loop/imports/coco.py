@@ -57,7 +57,7 @@ def read_coco(root: Path) -> ForeignDataset:
     object names no image.
     """
     folder = ImageFolder(root)
-    files = [name for name in folder.files if name.endswith(".json")]
+    files = folder.list_files(".json")
     instances = [name for name in files if PurePosixPath(name).name.startswith(INSTANCES)]
     chosen = [name for name in instances or files if _is_coco(folder.path(name))]
     if not chosen:
@@ -217,7 +217,7 @@ def _shrink(item: dict[str, Any]) -> object:
         category=item.get("category_id"),
         box=[] if points else box,
         points=points,
-        is_crowd=item.get("iscrowd") not in (None, "", "0", 0),
+        is_crowd=str(item.get("iscrowd") or 0).lower() not in ("0", "false"),
         score=item.get("score"),
     )
 

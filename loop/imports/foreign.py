@@ -29,6 +29,7 @@ class BoxNote(StrEnum):
     SWAPPED = "largest and smallest side were swapped"
     TURNED = "turned with the image, as its EXIF data say"
     CROWD = "left out: a crowd, not one object"
+    DELETED = "left out: somebody deleted it, and the file still has it"
     DIFFICULT = "marked as difficult, and taken"
     UNWANTED = "left out: its class has no label"
 

@@ -39,6 +39,10 @@ class ImageFolder:
         """Return the path of a file by its path within the folder."""
         return self.root / name
 
+    def list_files(self, *suffixes: str) -> list[str]:
+        """Return the files that end with any of *suffixes*, which are in lower case, in any case."""
+        return [name for name in self.files if name.lower().endswith(suffixes)]
+
     def find(self, name: str, beside: Iterable[str], hint: str = "") -> tuple[Path | None, str]:
         """
         Return the image that a dataset calls *name*, or None and why there is none.

@@ -26,10 +26,11 @@ def read_voc(root: Path) -> ForeignDataset:
     """
     Read the XML files of a folder, and find the images that they name in the folder. Raises PayloadError.
 
-    An XML file that is no `<annotation>` is skipped. Difficult objects are taken and counted.
+    An XML file that is no `<annotation>` is skipped. Difficult objects are taken, deleted objects, which LabelMe marks,
+    are left out; both are counted.
     """
     folder = ImageFolder(root)
-    files = [name for name in folder.files if name.lower().endswith(".xml")]
+    files = folder.list_files(".xml")
     if not files:
         raise PayloadError(str(root), "XML files with an <annotation> of an image each", "no XML file")
 
@@ -63,6 +64,9 @@ def _read_file(folder: ImageFolder, name: str) -> ForeignImage | None:
     shown = path.relative_to(folder.root).as_posix() if path else name
     boxes, notes, unread = list[ForeignBox](), Counter[BoxNote](), list[str]()
     for number, item in enumerate(root.iter("object"), start=1):
+        if _text(item, "deleted") == "1":
+            notes[BoxNote.DELETED] += 1
+            continue
         try:
             boxes.append(_read_object(item, f"{name} object {number}", notes))
         except PayloadError as error:

@@ -8,7 +8,7 @@ The SDK's importer is not used: it reads the first four numbers of a polygon as 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -40,13 +40,14 @@ def read_yolo(root: Path) -> ForeignDataset:
     """
     folder = ImageFolder(root)
     names, boxes_first = _read_names(folder)
-    texts = {name for name in folder.files if name.endswith(".txt") and PurePosixPath(name).name not in LISTS}
-    of_images = {_find_label_file(image, texts) for image in folder.images}
+    texts = [name for name in folder.list_files(".txt") if _file_name(name) not in LISTS]
+    named = {str(PurePosixPath(name).with_suffix(".txt")): name for name in texts}  # they may end in .TXT
+    label_file_of = {image: _find_label_file(image, named) for image in folder.images}
+    of_images = set(label_file_of.values())
     label_files = {name for name in texts if name in of_images or _is_label_file(name)}  # an image may be test.jpg
     if not label_files:
         raise PayloadError(str(root), "label files, such as labels/train/a.txt for images/train/a.jpg", "none")
 
-    label_file_of = {image: _find_label_file(image, label_files) for image in folder.images}
     images_of: dict[str, list[str]] = {}
     for image, label_file in label_file_of.items():
         images_of.setdefault(label_file or image, []).append(image)
@@ -71,16 +72,19 @@ def read_yolo(root: Path) -> ForeignDataset:
     return ForeignDataset(folder.root, read)
 
 
+def _file_name(name: str) -> str:
+    return PurePosixPath(name).name.lower()
+
+
 def _is_label_file(name: str) -> bool:
-    file = PurePosixPath(name).name
-    return file.lower() not in NO_LABELS and not file.lower().startswith("readme")
+    return _file_name(name) not in NO_LABELS and not _file_name(name).startswith("readme")
 
 
-def _find_label_file(image: str, label_files: set[str]) -> str | None:
+def _find_label_file(image: str, label_files: Mapping[str, str]) -> str | None:
     parts = PurePosixPath(image).with_suffix(".txt").parts
     places = [place for place, part in enumerate(parts[:-1]) if part == "images"]
     candidates = ["/".join((*parts[:place], "labels", *parts[place + 1 :])) for place in reversed(places)]
-    return next((name for name in (*candidates, "/".join(parts)) if name in label_files), None)
+    return next((label_files[name] for name in (*candidates, "/".join(parts)) if name in label_files), None)
 
 
 def _read_image(
@@ -119,6 +123,8 @@ def _read_line(line: str, names: Mapping[int, str], where: str, *, boxes_first: 
     places = numbers[:4] if is_box else numbers
     if not all(-MOST_OUTSIDE + 1 <= number <= MOST_OUTSIDE for number in places):
         raise PayloadError(where, "fractions of the image, from 0 to 1", line.strip())
+    if len(numbers) == 6 and texts[5] in ("0", "1") and not boxes_first and _is_box(places):
+        raise PayloadError(where, "no more than a confidence after a box: this may be a track id", line.strip())
     if not is_box:
         return ForeignBox(label, enclose(list(zip(places[::2], places[1::2], strict=True)))), True
     x, y, width, height = places
@@ -129,6 +135,12 @@ def _read_line(line: str, names: Mapping[int, str], where: str, *, boxes_first: 
     if score is not None and not 0 <= score <= 1:
         raise PayloadError(where, "a confidence from 0 to 1", line.strip())
     return ForeignBox(label, Box(horizontal[0], vertical[0], horizontal[1], vertical[1]), score), False
+
+
+def _is_box(places: Sequence[float]) -> bool:
+    """Whether the first four of *places* may be a box on the image, and not the first two points of a polygon."""
+    x, y, width, height = places[:4]
+    return all(-ROUNDING <= side <= 1 + ROUNDING for side in (*_sides(x, width), *_sides(y, height)))
 
 
 def _read_class(text: str) -> int:
@@ -177,14 +189,14 @@ def _read_names(folder: ImageFolder) -> tuple[dict[int, str], bool]:
     A `data.yaml` comes first, then the other YAML files beside it, then the lists. Raises PayloadError, also if two
     files name a class differently.
     """
-    yaml_files = [name for name in folder.files if "/" not in name and name.endswith((".yaml", ".yml"))]
-    own = [name for name in yaml_files if name.startswith("data.")]
+    yaml_files = [name for name in folder.list_files(".yaml", ".yml") if "/" not in name]
+    own = [name for name in yaml_files if name.lower().startswith("data.")]
     for some in (own[:1], [name for name in yaml_files if name not in own[:1]]):
         read = {name: data for name in some if (data := _read_data_file(folder.path(name)))}
         if read:
             names = _join_names(folder, {name: names for name, (names, _) in read.items()})
             return names, any(boxes_first for _, boxes_first in read.values())
-    lists = [name for name in folder.files if PurePosixPath(name).name in LISTS]
+    lists = [name for name in folder.files if _file_name(name) in LISTS]
     names = _join_names(folder, {name: _read_list(folder.path(name)) for name in lists})
     if not names:
         raise PayloadError(str(folder.root), EXPECTED, f"neither, in {len(folder.files)} files")

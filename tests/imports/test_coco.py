@@ -140,7 +140,7 @@ def test_a_category_with_two_names_has_none(tmp_path):
     assert "a category that has one name" in read(tmp_path)["train/a.jpg"].unread[0]
 
 
-@pytest.mark.parametrize(("crowd", "boxes"), [(0, 1), ("0", 1), (None, 1), (1, 0), ("1", 0), (True, 0)])
+@pytest.mark.parametrize(("crowd", "boxes"), [(0, 1), ("0", 1), (None, 1), ("false", 1), ("1", 0), (1, 0), (True, 0)])
 def test_a_crowd_may_be_marked_by_text(tmp_path, crowd, boxes):
     make_coco(tmp_path, ONE, [coco_box(1, [16, 12, 32, 24], iscrowd=crowd)])
 

@@ -31,6 +31,15 @@ def test_swapped_sides_and_difficult_objects_are_taken_and_counted(tmp_path):
     assert image.notes == {BoxNote.SWAPPED: 1, BoxNote.DIFFICULT: 1}
 
 
+def test_an_object_that_is_marked_as_deleted_is_left_out_and_counted(tmp_path):
+    make_voc(tmp_path, "a", CAR, ("Car", 1, 2, 3, 4, "<deleted>1</deleted>"), (*CAR[:5], "<deleted>0</deleted>"))
+
+    image = read(tmp_path)["JPEGImages/a.jpg"]
+
+    assert len(image.boxes) == 2
+    assert image.notes == {BoxNote.DELETED: 1}
+
+
 @pytest.mark.parametrize(
     "item",
     [

@@ -28,12 +28,12 @@ def test_boxes_of_a_label_file_are_read_with_their_class_and_confidence(tmp_path
 
 
 def test_a_polygon_among_boxes_becomes_its_enclosing_box_and_is_counted(tmp_path):
-    make_yolo(tmp_path, {"a": "0 0.5 0.5 0.2 0.4\n1 0.1 0.2 0.5 0.3 0.3 0.9\n"})
+    make_yolo(tmp_path, {"a": "0 0.5 0.5 0.2 0.4\n1 0.1 0.2 0.5 0.3 0.3 0.9\n1 0.1 0.2 0.5 0.3 0.3 1\n"})
 
     image = read(tmp_path)["images/train/a.jpg"]
 
-    assert sides(image.boxes[1].box) == (0.1, 0.2, 0.5, 0.9)
-    assert image.notes == {BoxNote.ENCLOSED: 1}
+    assert [sides(one.box) for one in image.boxes[1:]] == [(0.1, 0.2, 0.5, 0.9), (0.1, 0.2, 0.5, 1)]
+    assert image.notes == {BoxNote.ENCLOSED: 2}
 
 
 def test_the_points_of_a_pose_are_no_polygon(tmp_path):
@@ -52,6 +52,7 @@ def test_the_points_of_a_pose_are_no_polygon(tmp_path):
         pytest.param("0 0.5 0.5 nan 0.4", "a number", id="no-number"),
         pytest.param("0 320 240 64 48", "fractions of the image", id="pixels"),
         pytest.param("0 0.5 0.5 -0.2 0.4", "fractions of the image", id="negative-width"),
+        pytest.param("0 0.5 0.5 0.2 0.4 0.9 1", "track id", id="a-track-id"),
         pytest.param("0 0.5 0.5 0.2 0.4 1.7", "fractions|confidence", id="confidence-above-one"),
     ],
 )
@@ -237,11 +238,10 @@ Sides = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
 
 @given(Sides, Sides)
 def test_a_box_that_we_wrote_is_written_the_same_again(tmp_path_factory, horizontal, vertical):
-    labels = ClassIndex.of(["Car", "Person"])
-    box = Box(horizontal[0], vertical[0], horizontal[1], vertical[1])
+    labels, box = ClassIndex.of(["Car", "Person"]), Box(horizontal[0], vertical[0], horizontal[1], vertical[1])
     first = write_lines([Region("a", box, "Person")], labels).text
-
     root = make_yolo(tmp_path_factory.mktemp("box"), {"a": first})
+
     boxes = read(root)["images/train/a.jpg"].boxes
 
     percent = [Box(*(100 * side / 100 for side in (b.box.x0, b.box.y0, b.box.x1, b.box.y1))) for b in boxes]
