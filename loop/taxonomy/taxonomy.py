@@ -87,9 +87,11 @@ class Taxonomy:
         """
         The node id of each label, under all names of its class; labels without a node are absent.
 
-        The node of the current name comes first, then the label's own, then that of any other name.
+        The node of the current name comes first, then the label's own, then that of any other name. A label may stand
+        in the tree with white space around it that it has not.
         """
-        return spread_over_names({label: node.id for node in self.nodes for label in node.labels}, self.synonyms)
+        pairs = [(label, node.id) for node in self.nodes for label in node.labels]
+        return spread_over_names({label.strip(): node for label, node in pairs} | dict(pairs), self.synonyms)
 
     @cached_property
     def version(self) -> str:
@@ -118,7 +120,11 @@ class Taxonomy:
     def find_missing(self, labels: Iterable[str]) -> set[str]:
         """Return the labels of the nodes that are none of *labels* under any name of their class."""
         known = set(labels)
-        return {label for label in self.list_labels() if known.isdisjoint((label, *self.synonyms.get(label, ())))}
+        return {
+            label
+            for label in self.list_labels()
+            if known.isdisjoint((label, label.strip(), *self.synonyms.get(label, ())))
+        }
 
     def children(self, parent: str | None = None) -> tuple[Node, ...]:
         """Return the children of *parent*; without a parent, the roots."""

@@ -131,8 +131,9 @@ class _NodeReader:
         for value in values:
             if not is_text(value) or not value.strip():
                 self._refuse(f"{where} {key}", "a list of texts; put each in quotes", value)
-        texts = tuple(value.strip() for value in values if is_text(value) and value.strip())
-        if len(set(texts)) < len(texts):
+        known = [value for value in values if is_text(value) and value.strip()]
+        texts = tuple(known if key == "labels" else map(str.strip, known))  # the label config may have a label "Car "
+        if len(set(map(str.strip, texts))) < len(texts):
             self._refuse(f"{where} {key}", "each text once", values)
         return tuple(dict.fromkeys(texts))
 

@@ -5,6 +5,7 @@ import pytest
 from loop.errors import TaxonomyError
 from loop.taxonomy.editing.categories import begin_taxonomy, name_category
 from loop.taxonomy.taxonomy import Node, Taxonomy
+from loop.taxonomy.taxonomy_yaml import read, write
 
 TREE = Taxonomy(
     (Node("animals", title="Animals"), Node("birds", parent="animals", labels=("Bird", "Owl")), Node("cars"))
@@ -68,3 +69,17 @@ def test_a_name_that_contradicts_the_tree_is_refused(name, parent):
 
 def test_a_project_without_a_taxonomy_begins_with_its_labels():
     assert begin_taxonomy(["Car", "Stag beetle"]).node_of_label == {"Car": "car", "Stag beetle": "stag-beetle"}
+
+
+def test_a_label_with_white_space_around_it_has_a_node_also_once_the_taxonomy_is_written():
+    taxonomy = read(write(begin_taxonomy(["Car ", "Bus", " "])))
+
+    assert taxonomy.node_of_label["Car "] == "car"
+    assert taxonomy.find_missing(["Car ", "Bus"]) == set()
+
+
+def test_white_space_around_a_label_of_the_tree_alone_does_not_matter():
+    taxonomy = read('nodes: [{id: car, labels: [" Car"]}]')
+
+    assert taxonomy.node_of_label["Car"] == "car"
+    assert taxonomy.find_missing(["Car"]) == set()

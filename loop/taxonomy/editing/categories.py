@@ -39,11 +39,12 @@ def add_category(taxonomy: Taxonomy, name: str, *, parent: str | None = None) ->
 
 
 def begin_taxonomy(labels: Iterable[str]) -> Taxonomy:
-    """Return the first taxonomy of a project: each label of its config is a root."""
-    taxonomy = Taxonomy()
-    for label in labels:
-        taxonomy = add_category(taxonomy, label)
-    return taxonomy
+    """Return the first taxonomy of a project: each label of its config is a root, also one with white space around."""
+    nodes: dict[str, Node] = {}
+    for label in dict.fromkeys(label for label in labels if label.strip()):
+        node_id = _make_id(label, nodes)
+        nodes[node_id] = Node(id=node_id, title=label.strip(), labels=(label,))
+    return Taxonomy(tuple(nodes.values()))
 
 
 def name_category(
