@@ -12,7 +12,7 @@ from pathlib import Path
 from loop.datasets.folder import Snapshot, list_held_out
 from loop.datasets.splits import Side
 from loop.errors import PayloadError, UnknownReport, UnknownSnapshot
-from loop.gate.comparison import Comparison, Latency, Mistakes, contrast
+from loop.gate.comparison import Comparison, Latency, Mistakes, Sides, contrast
 from loop.gate.evaluation import Evaluation, KindOf, one_kind
 from loop.gate.evaluator import Evaluator
 from loop.gate.report import (
@@ -28,6 +28,7 @@ from loop.gate.report import (
 )
 from loop.gate.room import GateRoom
 from loop.gate.rule import GatePolicy, Ruling, rule
+from loop.label_studio.label_config import LabelConfig
 from loop.registry.detectors import Detectors
 from loop.registry.store import Version
 from loop.storage.files import sha256_of
@@ -98,12 +99,12 @@ def _make_report(
         if weights
         else evaluated.without_detections()
     )
-    threshold = gate.registry.thresholds.under(config).display
+    thresholds = _read_threshold(gate, champion, config), _read_threshold(gate, candidate, config)
     comparison = contrast(
         before,
         evaluated,
         known=_list_known_images(gate, champion),
-        threshold=threshold,
+        thresholds=thresholds,
         kind_of=config.kind_of,
         latency=_measure_latency(gate, (weights, framing), candidate, list(images.values())) if weights else None,
     )
@@ -113,10 +114,10 @@ def _make_report(
         candidate=_describe_version(gate, candidate),
         snapshot=snapshot.hash,
         made_at=datetime.now(UTC),
-        threshold=threshold,
+        thresholds=thresholds,
         policy=gate.policy,
         comparison=comparison,
-        pictures=_draw(before, evaluated, comparison, images, threshold, config.kind_of),
+        pictures=_draw(before, evaluated, comparison, images, thresholds, config.kind_of),
         held_out=snapshot.digest_held_out(),
     )
 
@@ -127,21 +128,21 @@ def compare_files(detectors: Detectors, first: Path, second: Path, data: Path, t
 
     Raises ImageUnreadable, PayloadError, WeightsRefused.
     """
-    evaluator, images = Evaluator(detectors), list_held_out(data)
+    evaluator, images, thresholds = Evaluator(detectors), list_held_out(data), (threshold, threshold)
     names = (first.name, second.name) if first.name != second.name else (str(first), str(second))
     before, after = (evaluator.evaluate(weights, data) for weights in (first, second))
     times = Latency(*detectors.latencies(((first, AS_TRAINED), (second, AS_TRAINED)), images))
-    comparison = contrast(before, after, threshold=threshold, latency=times)
+    comparison = contrast(before, after, thresholds=thresholds, latency=times)
     return GateReport(
         project_id=0,
         champion=ComparedVersion(names[0], sha256_of(first), None),
         candidate=ComparedVersion(names[1], sha256_of(second), None),
         snapshot=data.parent.name,
         made_at=datetime.now(UTC),
-        threshold=threshold,
+        thresholds=thresholds,
         policy=GatePolicy(),
         comparison=comparison,
-        pictures=_draw(before, after, comparison, {path.stem: path for path in images}, threshold, one_kind),
+        pictures=_draw(before, after, comparison, {path.stem: path for path in images}, thresholds, one_kind),
     )
 
 
@@ -150,14 +151,20 @@ def _draw(
     after: Evaluation,
     comparison: Comparison,
     images: Mapping[str, Path],
-    threshold: float,
+    thresholds: Sides,
     kind_of: KindOf,
 ) -> tuple[Picture, ...]:
     """Draw the images with the most mistakes fixed, and those with the most newly made."""
     chosen = [*list_fixed(comparison.mistakes)[:PICTURES], *list_broken(comparison.mistakes)[:PICTURES]]
-    list_before = partial(list_boxes, before, is_shown=before.shown(threshold, kind_of))
-    list_after = partial(list_boxes, after, is_shown=after.shown(threshold, kind_of))
+    list_before = partial(list_boxes, before, is_shown=before.shown(thresholds[0], kind_of))
+    list_after = partial(list_boxes, after, is_shown=after.shown(thresholds[1], kind_of))
     return tuple(_make_picture(list_before, list_after, mistakes, images[mistakes.image]) for mistakes in chosen)
+
+
+def _read_threshold(gate: GateRoom, version: Version | None, config: LabelConfig) -> float:
+    """Return the threshold at which a version shows its boxes; None: the start weights."""
+    own = gate.registry.thresholds_of(version) if version else gate.registry.thresholds
+    return own.under(config).display
 
 
 def _make_picture(champion: BoxLister, candidate: BoxLister, mistakes: Mistakes, path: Path) -> Picture:

@@ -14,6 +14,7 @@ from loop.rates.intervals import HIGH, Interval, expand_level
 
 RESAMPLES = 1000
 AT_ONCE = 250  # resamples in memory at a time
+Sides = tuple[float, float]  # a number for the champion, and one for the candidate
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # at which a report counts the boxes of the candidate
 
 
@@ -52,7 +53,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """The number of wrong boxes of each side on one image, counting boxes above the display threshold."""
+    """The number of wrong boxes of each side on one image, counting boxes above its display threshold."""
 
     image: str
     champion: int
@@ -79,7 +80,7 @@ class Comparison:
 
     *classes* are the classes with labels. *known* are the images that the champion was first measured on. *fresh* are
     the images held out since then. Either is None where it has no images. *latency* is None where nothing was timed.
-    *shown* are the boxes of the candidate at the display threshold and at others, from the least; empty in a report
+    *shown* are the boxes of the candidate at its display threshold and at others, from the least; empty in a report
     that was written before they were counted.
     """
 
@@ -105,7 +106,7 @@ def contrast(
     candidate: Evaluation,
     *,
     known: Collection[str] = (),
-    threshold: float = 0.25,
+    thresholds: Sides = (0.25, 0.25),
     kind_of: KindOf = one_kind,
     latency: Latency | None = None,
     resamples: int = RESAMPLES,
@@ -115,14 +116,15 @@ def contrast(
     Compare two evaluations of one split on the same resamples of its images.
 
     *known* names the images of the champion's own held-out split. AP counts all detections; the mistakes count those
-    shown at *threshold*, where *kind_of* gives the kind of a label. Raises ValueError where the splits differ.
+    shown at the *thresholds* of champion and candidate. *kind_of* gives the kind of a label. Raises ValueError where
+    the splits differ.
     """
     counts = champion.label_counts()
     if champion.images != candidate.images or not np.array_equal(counts, candidate.label_counts()):
         raise ValueError(f"measured on different splits: {candidate.metrics} and {champion.metrics}")
     whole, drawn = _measure(champion, candidate, np.arange(len(champion.images)), resamples, seed)
     is_known = np.array([name in known for name in champion.images], bool)
-    wrong = champion.mistakes(threshold, kind_of), candidate.mistakes(threshold, kind_of)
+    wrong = champion.mistakes(thresholds[0], kind_of), candidate.mistakes(thresholds[1], kind_of)
     return Comparison(
         champion=champion.metrics,
         candidate=candidate.metrics,
@@ -135,7 +137,7 @@ def contrast(
         mistakes=tuple(Mistakes(name, int(a), int(b)) for name, a, b in zip(champion.images, *wrong, strict=True)),
         latency=latency,
         resamples=resamples,
-        shown=candidate.count_shown(sorted({*THRESHOLDS, threshold}), kind_of),
+        shown=candidate.count_shown(sorted({*THRESHOLDS, thresholds[1]}), kind_of),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loop.gate.comparison import Comparison, Latency, MetricChange, Mistakes, Part
+from loop.gate.comparison import Comparison, Latency, MetricChange, Mistakes, Part, Sides
 from loop.gate.evaluation import Evaluation
 from loop.gate.rule import GateOutcome, GatePolicy, Ruling, is_dropped, needed_share
 from loop.rates.intervals import Interval
@@ -57,7 +57,8 @@ class GateReport:
     A comparison with its inputs; *ruling* is None where the gate was not asked.
 
     *held_out* is the digest of the held-out images with their labels: reports with the same one were measured on the
-    same images. It is empty in a report that was written before it was kept.
+    same images. It is empty in a report that was written before it was kept. *thresholds* are the least confidences
+    that champion and candidate show.
     """
 
     project_id: int
@@ -65,12 +66,17 @@ class GateReport:
     candidate: ComparedVersion
     snapshot: str
     made_at: datetime
-    threshold: float
+    thresholds: Sides
     policy: GatePolicy
     comparison: Comparison
     ruling: Ruling | None = None
     pictures: tuple[Picture, ...] = ()
     held_out: str = ""
+
+    @property
+    def threshold(self) -> float:
+        """The least confidence that the candidate shows."""
+        return self.thresholds[1]
 
     @property
     def key(self) -> str:
@@ -144,6 +150,7 @@ def as_json(report: GateReport) -> dict[str, Any]:
         "measured_since": _part_json(comparison.fresh) if comparison.fresh else None,
         "latency_ms": _latency_json(comparison.latency),
         "display_threshold": report.threshold,
+        "champion_display_threshold": report.thresholds[0],
         "shown": [asdict(one) for one in comparison.shown],
         "fixed": [asdict(one) for one in list_fixed(comparison.mistakes)],
         "broken": [asdict(one) for one in list_broken(comparison.mistakes)],

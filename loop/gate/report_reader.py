@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from loop.errors import PayloadError
-from loop.gate.comparison import Comparison, Latency, MetricChange, Mistakes, Part
+from loop.gate.comparison import Comparison, Latency, MetricChange, Mistakes, Part, Sides
 from loop.gate.evaluation import Metrics, ShownBoxes
 from loop.gate.report import ComparedVersion, DrawnBox, GateReport, Picture
 from loop.gate.rule import GateOutcome, GatePolicy, Ruling
@@ -48,13 +48,18 @@ def _read_report(content: Mapping[str, Any], pictures: tuple[Picture, ...]) -> G
         candidate=candidate,
         snapshot=content["snapshot"],
         made_at=datetime.fromisoformat(content["made_at"]),
-        threshold=float(content["display_threshold"]),
+        thresholds=_read_thresholds(content),
         policy=_fill(GatePolicy, content["policy"]),
         comparison=_read_comparison(content),
         ruling=Ruling(GateOutcome(outcome), tuple(map(str, reasons))) if outcome else None,
         pictures=pictures,
         held_out=str(content.get("held_out", "")),
     )
+
+
+def _read_thresholds(content: Mapping[str, Any]) -> Sides:
+    own = float(content["display_threshold"])
+    return float(content.get("champion_display_threshold", own)), own  # one for both sides in older reports
 
 
 def _read_version(content: Mapping[str, Any]) -> ComparedVersion:

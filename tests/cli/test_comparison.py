@@ -14,7 +14,7 @@ def printed(*shown):
     report = gate_report()
     out = io.StringIO()
     comparison = replace(report.comparison, shown=shown)
-    show_comparison(Console(file=out, width=200), replace(report, comparison=comparison, threshold=0.25))
+    show_comparison(Console(file=out, width=200), replace(report, comparison=comparison, thresholds=(0.25, 0.25)))
     return out.getvalue()
 
 

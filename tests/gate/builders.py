@@ -77,12 +77,15 @@ def write_snapshot(rooms, folder, held_out):
         return draft.finish(sides, labels)
 
 
-def add(rooms, folder, weights, snapshot=None, training=None):
+def add(rooms, folder, weights, snapshot=None, training=None, thresholds=None):
     (folder / "weights.pt").write_bytes(weights)
     champion = rooms.registry.versions.champion(1)
     made_by = {"training": training.id, "batch": 4} if training else {}
     facts = VersionFacts(
-        snapshot=snapshot.hash if snapshot else None, parent=champion.name if champion else None, training=made_by
+        snapshot=snapshot.hash if snapshot else None,
+        parent=champion.name if champion else None,
+        thresholds=thresholds or {},
+        training=made_by,
     )
     return rooms.registry.versions.add(1, folder / "weights.pt", facts)
 
@@ -127,7 +130,7 @@ def gate_report(champion=REPORTED, candidate=REPORTED_CANDIDATE, **more):
         "candidate": ComparedVersion("yolo_detector@1.1.0", "b" * 64, "6" * 64),
         "snapshot": "6" * 64,
         "made_at": datetime(2026, 1, 1, tzinfo=UTC),
-        "threshold": 0.25,
+        "thresholds": (0.25, 0.25),
         "policy": GatePolicy(),
         "comparison": comparison,
         "ruling": rule(comparison, GatePolicy()),

@@ -111,7 +111,7 @@ def test_of_two_boxes_on_one_object_the_surer_alone_is_shown_and_a_mistake():
 
 @pytest.mark.parametrize("kind_of", [one_kind, str.casefold])
 def test_boxes_are_counted_at_each_threshold_as_they_would_be_shown(kind_of):
-    comparison = contrast(BAD, GOOD, threshold=0.25, kind_of=kind_of, resamples=10)
+    comparison = contrast(BAD, GOOD, thresholds=(0.1, 0.25), kind_of=kind_of, resamples=10)
 
     assert [one.threshold for one in comparison.shown] == [0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
     for one in comparison.shown:

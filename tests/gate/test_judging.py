@@ -38,6 +38,21 @@ def test_a_worse_candidate_does_not_serve_and_its_report_is_kept(judged):
     assert "Refused" in html.read_text()
 
 
+def test_mistakes_count_the_boxes_that_each_version_shows(rooms, judged, tmp_path):
+    serve(rooms, add(rooms, tmp_path, OLD, thresholds={"display": 0.6}))
+
+    judged_rooms, training = judged(champion=BAD, candidate=GOOD)
+
+    report = judged_rooms.gate.reports.read(1, training.version)
+    assert report.thresholds == (0.6, 0.25)
+    changed = [each for each in report.comparison.mistakes if each.champion != each.candidate]
+    places = [BAD.images.index(each.image) for each in changed]
+    assert [each.champion for each in changed] == BAD.mistakes(0.6)[places].tolist()
+    assert [each.candidate for each in changed] == GOOD.mistakes(0.25)[places].tolist()
+    html = judged_rooms.gate.reports.find(1, training.version)[0].read_text()
+    assert f"0.6 confidence ({report.champion.name}) and 0.25 ({training.version})" in html
+
+
 def test_the_report_has_the_precision_of_each_class_of_the_candidate_for_the_order_of_the_queue(judged):
     rooms, training = judged()
     reports = rooms.gate.reports
