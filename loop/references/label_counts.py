@@ -19,10 +19,13 @@ class LabelCounts:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def of_labels(self, project_id: int, space: Space, labels: Iterable[str]) -> dict[str, int]:
-        """Count the references that have one of the labels, by label."""
+    def of_labels(
+        self, project_id: int, space: Space, labels: Iterable[str], until: datetime | None = None
+    ) -> dict[str, int]:
+        """Count the references that have one of the labels, by label; those as they were made *until* a moment."""
         is_wanted = (*_is_made(project_id, space, CollectionKind.REFERENCES), vectors.c.label.in_(list(labels)))
-        query = sa.select(vectors.c.label, sa.func.count()).where(*is_wanted).group_by(vectors.c.label)
+        is_old = sa.true() if until is None else sa.or_(vectors.c.made_at.is_(None), vectors.c.made_at <= until)
+        query = sa.select(vectors.c.label, sa.func.count()).where(*is_wanted, is_old).group_by(vectors.c.label)
         with self._engine.connect() as connection:
             return {label: int(count) for label, count in connection.execute(query)}
 

@@ -1,9 +1,12 @@
 """References start votes for a label whatever recorded label they have that means it today."""
 
+import numpy as np
 import pytest
 
+from loop.label_studio.label_config import parse
+from loop.references.entries import Entry, Neighbour
 from loop.references.index import index
-from loop.taxonomy.labelling.voting import count_references
+from loop.taxonomy.labelling.voting import LabelVoting, count_references
 from tests.builders import CONFIG, region
 from tests.references.builders import RIGHT, predicted, reviewed
 from tests.taxonomy.builders import matching
@@ -24,3 +27,26 @@ def test_a_reference_counts_for_the_label_that_it_means_today(rooms, recorded):
     counts = {label: count_references(rooms.taxonomies, 1, space, config, [label]) for label in ("Person", "Car")}
 
     assert counts == {"Person": {recorded: 1}, "Car": {}}
+
+
+class Found:
+    """References that a search finds, whatever it looks for."""
+
+    def __init__(self, *answers):
+        self.answers = answers
+
+    def search(self, vectors, k):
+        return self.answers
+
+
+def test_of_two_labels_with_equal_votes_the_same_wins_whatever_is_voted_on_beside_it():
+    def found(*labels):
+        return [Neighbour(Entry(label, 1, "r", label, "", 1.0, "named"), 0.9) for label in labels]
+
+    def vote(*answers):
+        voting = LabelVoting(parse(CONFIG), frozenset(["Car", "Person"]), {}, Found(*answers))
+        return voting.vote(np.zeros((len(answers), 2), np.float32))[-1]
+
+    equal = found("Car", "Person")
+
+    assert vote(equal) == vote(found("Person"), equal) == vote(found("Car"), equal)

@@ -45,7 +45,7 @@ GROWTH = 1.25  # times as many references of a label after which all tasks are v
 @dataclass(frozen=True, slots=True)
 class _Round:
     """
-    What a pass votes with: the labels that the champion lacks, and the references that know them.
+    What a pass votes with: the labels that the champion lacks, and the number of references that know them.
 
     *is_blind*: the champion lacks all labels.
     """
@@ -55,6 +55,7 @@ class _Round:
     config: LabelConfig
     labels: tuple[str, ...]
     space: Space
+    references: int
     state: str
     is_blind: bool
 
@@ -73,23 +74,23 @@ def is_waiting(taxonomies: TaxonomyRoom, project: Project) -> bool:
         return False
     newest = taxonomies.counts.find_newest(project.id, this.space, this.labels)
     is_new = newest is not None and (last is None or last.seen_until is None or newest > last.seen_until)
-    return is_new or last is None or last.state != this.state
+    return is_new or last is None or not _has_same(taxonomies, last, this)
 
 
 def label_tasks(taxonomies: TaxonomyRoom, project_id: int) -> str:
     """
     Let the references vote on the detections of open tasks, and show the labels that the champion lacks.
 
-    All open tasks are voted on after a change of the references, of the taxonomy or of the champion, else those with
-    new vectors. A second run changes nothing. Tasks that somebody has begun stay as they are. Raises MilvusDown and
-    UpstreamError.
+    All open tasks are voted on after a change of the taxonomy or of the champion, after many new references, and after
+    one is gone or has another label; else those with new vectors. A second run changes nothing. Tasks that somebody has
+    begun stay as they are. Raises MilvusDown and UpstreamError.
     """
     this, began = _prepare(taxonomies, taxonomies.studio.projects.get(project_id)), time.monotonic()
     if this is None:
         return ""
     last = taxonomies.passes.last(project_id)
     newest = taxonomies.counts.find_newest(project_id, this.space, this.labels)
-    since = last.seen_until if last and last.state == this.state else None
+    since = last.seen_until if last and _has_same(taxonomies, last, this) else None
     voting = open_voting(taxonomies, project_id, this.space, this.config, this.labels)
     changed = 0
     if voting:
@@ -97,7 +98,8 @@ def label_tasks(taxonomies: TaxonomyRoom, project_id: int) -> str:
         ordered = taxonomies.predictions.find_unused(project_id, this.champion.name, tasks)
         changed = sum(_label_some(taxonomies, this, voting, ids) for ids in chunked(ordered, AT_ONCE))
     seconds = time.monotonic() - began
-    taxonomies.passes.replace(project_id, LabelPass(this.state, newest, seconds, datetime.now(UTC)))
+    state = f"{this.state} {this.references}" if this.state else ""
+    taxonomies.passes.replace(project_id, LabelPass(state, newest, seconds, datetime.now(UTC)))
     return f"{changed} open tasks show other labels by references"
 
 
@@ -119,7 +121,17 @@ def _prepare(taxonomies: TaxonomyRoom, project: Project) -> _Round | None:
     parts = [taxonomy.version if taxonomy else "", *steps, str(config.score_threshold)]
     content = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     state = f"{_name(champion, source.space)} {content}" if counts else ""  # then labels are only taken back, once
-    return _Round(project, champion, config, labels, source.space, state, is_blind=fit.is_empty)
+    references = sum(counts.values())
+    return _Round(project, champion, config, labels, source.space, references, state, is_blind=fit.is_empty)
+
+
+def _has_same(taxonomies: TaxonomyRoom, last: LabelPass, this: _Round) -> bool:
+    """Return whether the last pass voted with all that this one votes with, but for some more references."""
+    state, _, references = last.state.rpartition(" ")
+    if state != this.state or not state:
+        return state == this.state
+    remaining = count_references(taxonomies, this.project.id, this.space, this.config, this.labels, until=last.ended_at)
+    return sum(remaining.values()) >= int(references)
 
 
 def _name(champion: Version, space: Space) -> str:

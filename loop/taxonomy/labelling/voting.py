@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 from loop.label_studio.classes import name_today
@@ -46,7 +47,7 @@ class LabelVoting:
             return []
         hits = self._rename(self.references.search(vectors, NEAREST))
         labels = (neighbour.entry.label for nearest in hits for neighbour in nearest)
-        names = dict.fromkeys(label for label in labels if label.strip())
+        names = sorted({label for label in labels if label.strip()})  # of equal scores, the first wins in any batch
         flat = Taxonomy(tuple(Node(name, labels=(name,), threshold=self.thresholds.get(name)) for name in names))
         return [
             LabelVote(match.node, match.score, tuple((voter.reference, voter.score) for voter in match.votes))
@@ -66,13 +67,22 @@ class LabelVoting:
 
 
 def count_references(
-    taxonomies: TaxonomyRoom, project_id: int, space: Space, config: LabelConfig, labels: Sequence[str]
+    taxonomies: TaxonomyRoom,
+    project_id: int,
+    space: Space,
+    config: LabelConfig,
+    labels: Sequence[str],
+    until: datetime | None = None,
 ) -> dict[str, int]:
-    """Count the references that vote for labels, by the labels that they have in the records."""
+    """
+    Count the references that vote for labels, by the labels that they have in the records.
+
+    With *until*, without those that were made or changed after that moment.
+    """
     if not labels:
         return {}
     names = list_names(config, labels, taxonomies.studio.classes.book(project_id).labels(()).ids)
-    return taxonomies.counts.of_labels(project_id, space, names)
+    return taxonomies.counts.of_labels(project_id, space, names, until)
 
 
 def open_voting(
