@@ -9,8 +9,16 @@ from urllib.parse import urlsplit
 INVISIBLE = "\ufeff\u200b\u2060"  # a byte order mark and spaces without width, which no editor shows
 QUOTES = ("'", '"')
 HOST = re.compile(r"[\w.-]+|[\da-f]*:[\da-f.]*:[\da-f:.]*(%[\w.-]+)?", re.IGNORECASE)  # a name, or an IP address
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # the part of a version before the @
-OWN_NAME = re.compile(r"\w[\w .-]{0,63}")  # the same in the settings, which always took blanks and other alphabets
+NOT_IMPORTED = "(?!imported$)"  # as `loop import --as predictions` calls its version
+MODEL_NAME = re.compile(rf"{NOT_IMPORTED}[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}")  # the part of a version before the @
+OWN_NAME = re.compile(rf"{NOT_IMPORTED}\w[\w .-]{{0,63}}")  # the same in the settings, which took blanks and alphabets
+DEVICE = re.compile(r".*\d.*|(cpu|mps|cuda|npu|xpu|none)?", re.IGNORECASE)  # as torch and ultralytics name them
+ADDRESSES = ("LABEL_STUDIO_URL", "LOOP_URL", "LOOP_INTERACTIVE_URL")
+FORMS = {
+    "LOOP_HOST": (HOST, "a host name or an IP address, without http:// and a port"),
+    "LOOP_MODEL_NAME": (OWN_NAME, "1 to 64 letters, digits, blanks, - _ . other than imported"),
+    "LOOP_DEVICE": (DEVICE, "cpu, the number of a GPU, or several, such as 0,1"),
+}
 DEFAULT_HOME = "~/.label-studio-yolo-loop"
 
 
@@ -60,11 +68,9 @@ def host_in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def find_problem(
-    login: tuple[str, str], key: str, addresses: Mapping[str, str], host: str, model_name: str
-) -> tuple[str, str, str] | None:
+def find_problem(login: tuple[str, str], key: str, texts: Mapping[str, str]) -> tuple[str, str, str] | None:
     """
-    Find what is wrong with the login, the API key, the addresses, by their variables, the host and the model's name.
+    Find what is wrong with the login, the API key, and the addresses and other *texts* by their variables.
 
     Returns the variable, what is expected and what was found; None if nothing is wrong.
     """
@@ -75,12 +81,11 @@ def find_problem(
     if problem := key_problem(key):
         expected = "a key in one line of ASCII, as Label Studio shows it under Account & Settings"
         return "LABEL_STUDIO_API_KEY", expected, problem
-    for variable, address in addresses.items():
-        if address and (problem := address_problem(address)):
+    for variable in ADDRESSES:
+        if (address := texts[variable]) and (problem := address_problem(address)):
             shown = address.rpartition("@")[2]  # without a user and a password
             return variable, "an address such as http://localhost:8080", f"{problem}: {shown}"
-    if not HOST.fullmatch(host):
-        return "LOOP_HOST", "a host name or an IP address, without http:// and a port", host
-    if not OWN_NAME.fullmatch(model_name):
-        return "LOOP_MODEL_NAME", "1 to 64 letters, digits, blanks, - _ .", model_name
+    for variable, (form, expected) in FORMS.items():
+        if not form.fullmatch(texts[variable]):
+            return variable, expected, texts[variable]
     return None

@@ -188,10 +188,10 @@ class Settings(EnvironmentSettings):
             first = error.errors()[0]
             variable = cls.variables().get(str(first["loc"][0]), str(first["loc"][0]))
             raise PayloadError(variable, first["msg"].removeprefix("Input should be "), first["input"]) from None
-        urls = (settings.label_studio_url, settings.url, settings.interactive_url)
-        addresses = dict(zip(("LABEL_STUDIO_URL", "LOOP_URL", "LOOP_INTERACTIVE_URL"), urls, strict=True))
+        names = ("label_studio_url", "url", "interactive_url", "host", "model_name", "device")
+        texts = {cls.variables()[name]: getattr(settings, name) for name in names}
         login, key = (settings.basic_auth_user, settings.basic_auth_pass), settings.label_studio_api_key
-        if problem := find_problem(login, key, addresses, settings.host, settings.model_name):
+        if problem := find_problem(login, key, texts):
             raise PayloadError(*problem)
         return settings
 

@@ -17,7 +17,7 @@ from loop.registry.archive import UnpackedWeights
 from loop.registry.manifest import Manifest
 from loop.registry.probe import ProbedWeights
 from loop.registry.room import RegistryRoom
-from loop.registry.store import Version, VersionFacts
+from loop.registry.store import FIRST, Version, VersionFacts
 from loop.registry.weights_check import check_weights
 from loop.setting_text import MODEL_NAME
 from loop.storage.files import scratch_folder, sha256_of
@@ -44,7 +44,9 @@ This version looks at tiles. Cut an image into tiles of {side} x {side} of its p
 least {overlap}; a side of the image that is no longer than that is not cut. Call it for each tile as above, move the
 boxes to the place of the tile, and of those that show one object keep one. On a whole image it finds less.
 """
-NUMBER = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
+NUMBER = re.compile(rf"(?!{re.escape(FIRST)}$)\d{{1,6}}\.\d{{1,6}}\.\d{{1,6}}")
+NAMED = "--name: expected letters, digits, - _ . other than imported"
+NUMBERED = f"--version: expected a number such as 1.2.0, and not {FIRST}, that of the start weights"
 
 
 def add(
@@ -65,9 +67,9 @@ def add(
     UnknownProject.
     """
     project = registry.studio.projects.get(project_id)
-    name = _check(MODEL_NAME, name or registry.versions.model_name, "--name: expected letters, digits, - _ .")
+    name = _check(MODEL_NAME, name or registry.versions.model_name, NAMED)
     if number is not None:
-        full = f"{name}@{_check(NUMBER, number, '--version: expected a number such as 1.2.0')}"
+        full = f"{name}@{_check(NUMBER, number, NUMBERED)}"
         if any(version.name == full for version in registry.versions.list(project_id)):
             raise VersionExists(full)
     with tempfile.TemporaryDirectory(prefix="loop-add-") as scratch:

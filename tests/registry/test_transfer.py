@@ -78,7 +78,9 @@ def test_a_version_that_exists_is_not_replaced(rooms, archive, settings):
     [
         pytest.param({"sha256": "0" * 64}, {}, "SHA-256", id="sum"),
         pytest.param({"number": "1.2"}, {}, "--version", id="number"),
+        pytest.param({"number": "0.0.0"}, {}, "--version", id="number-of-the-start-weights"),
         pytest.param({"name": "a b"}, {}, "--name", id="name"),
+        pytest.param({"name": "imported"}, {}, "--name", id="name-of-imported-predictions"),
         pytest.param({}, {"classes": ("person", "car", "dog")}, "manifest.json person", id="other-order"),
         pytest.param({}, {"weights_sha256": "0" * 64}, "SHA-256", id="other-weights"),
     ],

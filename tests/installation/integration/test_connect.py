@@ -130,7 +130,7 @@ def test_weights_that_are_not_there_are_refused(connectable, tmp_path, given, ki
     assert_nothing_is_recorded(rooms)
 
 
-@pytest.mark.parametrize("device", ["cuda:0", "0", "nonsense", "xpu", "intel:gpu", "cuda:99", "-5"])
+@pytest.mark.parametrize("device", ["cuda:0", "0", "xpu", "cuda:99", "-5"])
 def test_a_device_that_is_not_here_is_refused(connectable, device):
     if torch.cuda.is_available() and device in ("0", "cuda:0"):
         pytest.skip("it is here")
