@@ -14,7 +14,7 @@ from scripts.bench.figures import FOLDER as FIGURES
 from scripts.bench.figures import machine
 from scripts.learning.curves import Between
 from scripts.learning.drawing import draw_curves
-from scripts.learning.plan import RunResult
+from scripts.learning.plan import FULL, RunPlan, RunResult
 from scripts.learning.summary import AXES, SHARES, OrderSummary, summarise
 from scripts.learning.training_summary import PolicySummary, summarise_policies
 
@@ -26,7 +26,7 @@ BEGIN, END = "<!-- studies: begin -->", "<!-- studies: end -->"
 def publish(study: str, data: str, runs: Sequence[RunResult], folder: Path = FOLDER) -> Path:
     """Write the runs of a study with their summary and the machine as JSON, and their picture; return the JSON."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{study}-{data}.json"
+    path = folder / f"{name_study(study, data, runs)}.json"
     content = {
         "study": study,
         "data": data,
@@ -38,6 +38,17 @@ def publish(study: str, data: str, runs: Sequence[RunResult], folder: Path = FOL
     path.write_text(json.dumps(content, indent=1) + "\n")
     draw_curves(runs, path.with_suffix(".png"), title=f"{data}: {study}")
     return path
+
+
+def name_study(study: str, data: str, runs: Sequence[RunResult]) -> str:
+    """Return the name of the files of a study: those of another size on the same data stand beside it."""
+    plan = _find_loop(runs)
+    return f"{study}-{data}-{plan.rounds}x{plan.size}"
+
+
+def _find_loop(runs: Sequence[RunResult]) -> RunPlan:
+    """Return the plan of a run by rounds, not of one that reviews all images at once."""
+    return next((run.plan for run in runs if run.plan.order != FULL), runs[0].plan)
 
 
 def _summarise(runs: Sequence[RunResult]) -> dict[str, list[dict[str, Any]]]:
@@ -65,9 +76,9 @@ def write_studies(studies: Sequence[Mapping[str, Any]]) -> str:
 
 def _write_study(study: Mapping[str, Any]) -> Iterator[str]:
     runs = [RunResult.read(json.dumps(run)) for run in study["runs"]]
-    name, plan, on = f"{study['study']}-{study['data']}", runs[0].plan, study["machine"]
-    loop = next((run.plan for run in runs if run.plan.order != "full"), plan)
-    yield f"### {study['study'].capitalize()}, {study['data']}"
+    plan, on, loop = runs[0].plan, study["machine"], _find_loop(runs)
+    name = name_study(study["study"], study["data"], runs)
+    yield f"### {study['study'].capitalize()}, {study['data']}, {loop.rounds} rounds of {loop.size} images"
     yield ""
     compared = "policies" if plan.is_of_trainings else "orders"
     variants = ",".join(dict.fromkeys(run.plan.variant for run in runs))

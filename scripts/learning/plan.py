@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 SPREAD = "+spread"  # after an order whose queue is spread over groups of similar images
+FLIPS = "flips"  # in place of an order: see `FlipRanking`
 FULL = "full"  # in place of an order: all images are reviewed before the first training
 ARRIVAL = "arrival"  # in place of an order: the images of a round arrive before it, and all of them are reviewed
 TRAIN_CPU = "train, CPU"  # in what a round took: seconds of all cores, which a busy machine changes less
@@ -53,7 +54,8 @@ class RunPlan:
     @property
     def queue_order(self) -> str:
         """The value of LOOP_QUEUE_ORDER."""
-        return "random" if self.order in (FULL, ARRIVAL) else self.order.removesuffix(SPREAD)
+        order = self.order.removesuffix(SPREAD)
+        return {FULL: "random", ARRIVAL: "random", FLIPS: "product"}.get(order, order)
 
     @property
     def is_spread(self) -> bool:

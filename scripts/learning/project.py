@@ -19,6 +19,7 @@ from loop.vision.room import VisionRoom
 from loop.wiring import RoomBuilder
 from scripts.demo.label_studio import CACHE
 from scripts.demo.project import label_config
+from scripts.learning.flips import FlipRanking
 from scripts.learning.studio import PROJECT, FolderImages, MemoryStudio, NoQueue
 
 
@@ -33,8 +34,12 @@ class StudyProject:
 class StudyBuilder(RoomBuilder):
     """Builds the rooms as the wiring does, with a Label Studio in memory, images in a folder, and no queue."""
 
-    def __init__(self, settings: Settings, studio: MemoryStudio, images: Path, seed: int) -> None:
+    def __init__(
+        self, settings: Settings, studio: MemoryStudio, images: Path, seed: int, *, by_flips: bool = False
+    ) -> None:
         super().__init__(settings)
+        if by_flips:
+            self.ranking = FlipRanking(rooms=self.rooms, folder=images)
         self.queue = NoQueue(settings.redis)
         self._memory, self._folder, self._seed = studio, images, seed
 
@@ -59,14 +64,20 @@ class StudyBuilder(RoomBuilder):
 
 
 def open_project(
-    settings: Settings, labels: tuple[str, ...], images: Path, seed: int, detectors: Detectors | None
+    settings: Settings,
+    labels: tuple[str, ...],
+    images: Path,
+    seed: int,
+    detectors: Detectors | None,
+    *,
+    by_flips: bool = False,
 ) -> StudyProject:
-    """Make an installation whose one project will have tasks for images in a folder."""
+    """Make an installation whose one project will have tasks for images in a folder; see `FlipRanking`."""
     make_home(settings.home)
     database.migrate(settings.database)
     config = label_config(labels)
     studio = MemoryStudio(config, seed)
-    builder = StudyBuilder(settings, studio, images, seed)
+    builder = StudyBuilder(settings, studio, images, seed, by_flips=by_flips)
     if detectors:
         builder.registry = replace(builder.registry, detectors=detectors)
     rooms = builder.rooms()

@@ -81,10 +81,10 @@ def test_a_stopped_study_goes_on_and_is_published(tmp_path):
 
     assert len(list((tmp_path / "runs").iterdir())) == 2
     assert first in [path.read_bytes() for path in (tmp_path / "runs").iterdir()]
-    published = json.loads((tmp_path / "figures" / "acquisition-composed.json").read_text())
+    published = json.loads((tmp_path / "figures" / "acquisition-composed-2x10.json").read_text())
     assert [order["order"] for order in published["orders"]] == ["random"]
     assert published["orders"][0]["seeds"] == 1
-    assert (tmp_path / "figures" / "acquisition-composed.png").stat().st_size > 10_000
+    assert (tmp_path / "figures" / "acquisition-composed-2x10.png").stat().st_size > 10_000
     text = write_page(tmp_path)
     assert "python -m scripts.learning.acquisition --data composed --orders random,full --seeds 1 --rounds 2" in text
     assert "| random | 1 | " in text
@@ -115,7 +115,7 @@ def test_an_order_that_is_none_is_refused(capsys):
     with pytest.raises(SystemExit):
         acquisition.main(["--orders", "random,best"])
 
-    assert "best: expected full, product" in capsys.readouterr().err
+    assert "best: expected full, flips, product" in capsys.readouterr().err
 
 
 def test_each_kind_of_work_is_counted_by_the_verdicts():

@@ -45,14 +45,14 @@ def test_every_policy_trains_as_it_says_on_the_same_images(tmp_path):
     names = {path.name for path in (tmp_path / "runs").iterdir()}
     assert "composed-arrival-s1-r2-n10-p20-h14-e2-warm-default.json" in names
     assert "composed-arrival-s1-r2-n10-p20-h14-e2-warm-freeze=10+epochs=3+replay_share=0.5.json" in names
-    study = json.loads((tmp_path / "figures" / "training-composed.json").read_text())
+    study = json.loads((tmp_path / "figures" / "training-composed-2x10.json").read_text())
     shown = page.write_studies([study])
     assert (
         "--policies default,freeze=10+epochs=3+replay_share=0.5 --seeds 1 --rounds 2 --size 10 --held-out 14" in shown
     )
     assert "| freeze=10+epochs=3+replay_share=0.5 | 1 | " in shown
     assert "mAP50-95 by round" in shown
-    assert (tmp_path / "figures" / "training-composed.png").stat().st_size > 10_000
+    assert (tmp_path / "figures" / "training-composed-2x10.png").stat().st_size > 10_000
 
 
 def test_a_version_is_also_measured_on_images_of_what_came_first():
