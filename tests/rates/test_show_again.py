@@ -147,6 +147,19 @@ def test_a_user_whose_annotations_nobody_looked_at_is_no_annotator_to_show_tasks
     assert known.rates.shown_again.count_since(1, LONG_AGO) == 10
 
 
+def test_a_task_is_not_shown_again_to_somebody_who_left(known):
+    """Annotator 2 reviewed nothing for long: the tasks that all others had are for nobody."""
+    show_again(known.rates, 1)
+    opened = set(known.studio.client.overlaps())
+    answer(known, 6, 1, minutes=100 * 24 * 60)
+
+    show_again(known.rates, 1)
+
+    assert len(opened) == 2
+    assert known.rates.shown_again.read(1).tasks == {}
+    assert opened.isdisjoint(known.studio.client.open())
+
+
 def test_a_task_that_a_killed_run_did_not_open_is_opened_by_the_next(known):
     show_again(known.rates, 1)
     first, _ = known.studio.client.overlaps()

@@ -26,8 +26,9 @@ def show_again(rates: RatesRoom, project_id: int) -> str:
         return ""
     shown = shown or ShownTasks({}, datetime.now(UTC))
     known, state = rates.shown_again.read_known(project_id), rates.studio.client.project(project_id)
-    left = _close(rates, project_id, state, known, shown)
-    chosen = _choose(rates, project_id, known, left, state)
+    annotators = rates.shown_again.read_annotators(project_id)
+    left = _close(rates, project_id, state, known, shown, annotators)
+    chosen = _choose(rates, project_id, known, left, state, annotators)
     now_shown = replace(left, tasks={**left.tasks, **{task.task_id: task.annotations for task in chosen}})
     rates.shown_again.write(project_id, now_shown)
     is_changed = _open(rates, project_id, state, now_shown) or left != shown
@@ -35,17 +36,23 @@ def show_again(rates: RatesRoom, project_id: int) -> str:
 
 
 def _close(
-    rates: RatesRoom, project_id: int, state: ProjectState, known: Mapping[int, KnownTask], shown: ShownTasks
+    rates: RatesRoom,
+    project_id: int,
+    state: ProjectState,
+    known: Mapping[int, KnownTask],
+    shown: ShownTasks,
+    annotators: frozenset[int],
 ) -> ShownTasks:
     """
-    Close the tasks that were answered, or are known no more; return those that stay.
+    Close the tasks that were answered, are known no more, or that all *annotators* had; return those that stay.
 
     One with fewer annotations than the project asks for stays open for these alone.
     """
     existing = {task.id: task for task in rates.studio.client.named_outlines(project_id, list(shown.tasks))}
     for task_id, before in shown.tasks.items():
         is_answered = task_id in known and known[task_id].annotations > before
-        if is_answered or task_id not in known or not rates.known_share:
+        is_left = task_id in known and not annotators <= known[task_id].annotators  # to somebody who may answer it
+        if is_answered or not is_left or not rates.known_share:
             if task_id in existing:  # else it was deleted, and another project may have its id
                 asked = state.annotations_a_task
                 is_open = existing[task_id].counted_annotations < asked  # an annotation was deleted, or more are asked
@@ -69,7 +76,12 @@ def _open(rates: RatesRoom, project_id: int, state: ProjectState, shown: ShownTa
 
 
 def _choose(
-    rates: RatesRoom, project_id: int, known: Mapping[int, KnownTask], shown: ShownTasks, state: ProjectState
+    rates: RatesRoom,
+    project_id: int,
+    known: Mapping[int, KnownTask],
+    shown: ShownTasks,
+    state: ProjectState,
+    annotators: frozenset[int],
 ) -> list[KnownTask]:
     if not rates.known_share or not known:
         return []
@@ -78,5 +90,5 @@ def _choose(
     open_tasks = 0 if is_first else max(0, rates.studio.client.count_open(project_id) - len(shown.tasks))
     since = rates.shown_again.count_since(project_id, shown.since) if is_first else 0
     wanted = count_wanted(rates.known_share, open_tasks, since, is_first=is_first)
-    annotators, most = rates.shown_again.read_annotators(project_id), wanted - len(shown.tasks)
+    most = wanted - len(shown.tasks)
     return choose_again(project_id, known.values(), shown.tasks, annotators, least_annotations=least, most=most)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -12,6 +12,8 @@ from loop.rates.known.choice import KnownTask
 from loop.reviews.standing import is_complete, is_standing
 from loop.storage.installation_store import InstallationStore
 from loop.storage.tables import reviews
+
+LATELY = timedelta(days=90)  # before the newest review of the project
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,13 @@ class ShownAgain:
         return {task_id: KnownTask(task_id, frozenset(people), len(people)) for task_id, people in by_task.items()}
 
     def read_annotators(self, project_id: int) -> frozenset[int]:
-        """Return everybody who annotated or skipped a task of a project."""
-        query = sa.select(reviews.c.annotator).where(*_is_by_hand(project_id), reviews.c.annotator.is_not(None))
+        """Return everybody who annotated or skipped a task of a project lately: others may have left."""
+        is_by_somebody = (*_is_by_hand(project_id), reviews.c.annotator.is_not(None))
+        query = sa.select(reviews.c.annotator, sa.func.max(reviews.c.created_at)).where(*is_by_somebody)
         with self._engine.connect() as connection:
-            return frozenset(connection.scalars(query.distinct()))
+            rows = connection.execute(query.group_by(reviews.c.annotator)).all()
+        newest = max((moment for _, moment in rows), default=None)
+        return frozenset(person for person, moment in rows if newest and moment > newest - LATELY)
 
     def count_since(self, project_id: int, moment: datetime) -> int:
         """Count the reviews that people made after a moment."""
