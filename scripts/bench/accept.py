@@ -38,7 +38,7 @@ class Acceptance:
 
 
 def play(kind: str, seed: int, error: float, looks: int = 1) -> Acceptance | None:
-    """Return what is accepted, at the first of some *looks* that accepts something; None where none does."""
+    """Return what a simulated project accepts, see `accept`."""
     tasks, share, boxes, base, floor, whole = KINDS[kind]
     rng = np.random.default_rng([seed, *kind.encode()])
     predicted = 1 + rng.poisson(rng.gamma(2.0, (boxes - 1.0) / 2.0, tasks))
@@ -51,17 +51,26 @@ def play(kind: str, seed: int, error: float, looks: int = 1) -> Acceptance | Non
     missed = np.where(is_whole, np.where(is_wrong, rng.poisson(1, tasks), 0), rng.poisson(chance * predicted / 3))
     wrong = missed + np.where(is_whole, np.where(is_wrong, predicted, 0), rng.binomial(predicted, chance))
     is_audit = rng.random(tasks) < share
-    images = list(
-        zip(certainty.tolist(), predicted.tolist(), wrong.tolist(), (predicted + missed).tolist(), strict=True)
-    )
-    audited = [AuditedImage(*image) for image, audit in zip(images, is_audit, strict=True) if audit]
-    rest = [SureImage(*image[:2]) for image, audit in zip(images, is_audit, strict=True) if not audit]
+    columns = (each.tolist() for each in (certainty, predicted, wrong, predicted + missed))
+    return accept([AuditedImage(*image) for image in zip(*columns, strict=True)], is_audit.tolist(), error, looks)
+
+
+def accept(images: Sequence[AuditedImage], is_audit: Sequence[bool], error: float, looks: int = 1) -> Acceptance | None:
+    """
+    Return what is accepted of the *images* that are not in the audit, whose wrong boxes are known here alone.
+
+    The audit is reviewed in the order of the images. The first of some *looks* at it that accepts something decides;
+    None where none does.
+    """
+    audited = [image for image, audit in zip(images, is_audit, strict=True) if audit]
+    rest = [image for image, audit in zip(images, is_audit, strict=True) if not audit]
+    predicted = [SureImage(image.certainty, image.boxes) for image in rest]
     for look in range(1, looks + 1):
-        limit = choose(audited[: len(audited) * look // looks], rest, error)
+        limit = choose(audited[: len(audited) * look // looks], predicted, error)
         if limit:
-            accepted = ~is_audit & (certainty >= limit.certainty) & (predicted <= limit.boxes)
-            share_wrong = wrong[accepted].sum() / (predicted + missed)[accepted].sum()
-            return Acceptance(float(share_wrong), float(accepted.sum() / len(rest)))
+            accepted = [image for image in rest if limit.takes(image)]
+            wrong, judged = (sum(getattr(image, name) for image in accepted) for name in ("wrong", "judged"))
+            return Acceptance(wrong / judged, len(accepted) / len(rest))
     return None
 
 

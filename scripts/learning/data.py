@@ -76,7 +76,7 @@ DATA = {
 
 def write_images(folder: Path, scenes: Sequence[Scene]) -> list[str]:
     """Write images into a folder, and return their names."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     names = []
     for scene in scenes:
         names.append(f"{scene.name}.jpg")

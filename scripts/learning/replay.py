@@ -62,9 +62,17 @@ REAL = Lab()
 
 
 def replay(
-    plan: RunPlan, start: Path = WARM_START, lab: Lab = REAL, note: Callable[[RoundResult], None] = print
+    plan: RunPlan,
+    start: Path = WARM_START,
+    lab: Lab = REAL,
+    note: Callable[[RoundResult], None] = print,
+    then: Callable[[StudyProject, Path], None] = lambda _project, _images: None,
 ) -> RunResult:
-    """Replay a plan in a folder of its own, from the weights *start*; *note* is called after each round."""
+    """
+    Replay a plan in a folder of its own, from the weights *start*.
+
+    *note* is called after each round, and *then* at the end, with the project and the folder of its images.
+    """
     data, rounds = lab.data[plan.data], list[RoundResult]()
     scenes = data.pool(plan.pool, plan.seed)
     with tempfile.TemporaryDirectory() as folder:
@@ -85,6 +93,7 @@ def replay(
                 result = _run_round(plan, project, truth, held_out, number, lab)
                 rounds.append(result.after(rounds[-1]) if rounds else result)
                 note(rounds[-1])
+            then(project, root / "images")
     return RunResult(plan, tuple(rounds))
 
 

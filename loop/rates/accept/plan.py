@@ -117,14 +117,14 @@ def _read_sample(
     accepted = log.with_ids([task.prediction_id for task in taken.values() if task.version == version])
     gone = _find_taken_before(rates, project_id, judged, [task for task in taken.values() if task.version != version])
     audited = {
-        task_id: AuditedImage(*_measure(entry), wrong=each.wrong, judged=each.judged)
+        task_id: AuditedImage(*measure(entry), wrong=each.wrong, judged=each.judged)
         for task_id, each in judged.items()
         if task_id not in gone and (entry := by_id.get(each.prediction_id)) and _read_policy(entry) == policy
     }
     return _Sample(
         audited={task_id: image for task_id, image in audited.items() if image.boxes},
-        open={task_id: SureImage(*_measure(entry)) for task_id, entry in rest.items() if _read_policy(entry) == policy},
-        accepted={entry.task_id: SureImage(*_measure(entry)) for entry in accepted if _read_policy(entry) == policy},
+        open={task_id: SureImage(*measure(entry)) for task_id, entry in rest.items() if _read_policy(entry) == policy},
+        accepted={entry.task_id: SureImage(*measure(entry)) for entry in accepted if _read_policy(entry) == policy},
     )
 
 
@@ -136,7 +136,7 @@ def _find_taken_before(
     found = set[int]()
     for version, limit in limits:
         entries = rates.reviews.predictions.newest(project_id, task_ids, version=version)
-        found |= {task_id for task_id, entry in entries.items() if limit.takes(SureImage(*_measure(entry)))}
+        found |= {task_id for task_id, entry in entries.items() if limit.takes(SureImage(*measure(entry)))}
     return found
 
 
@@ -145,7 +145,7 @@ def _read_policy(entry: LoggedPrediction) -> tuple[float, float]:
     return entry.threshold, entry.propensity
 
 
-def _measure(entry: LoggedPrediction) -> tuple[float, int]:
+def measure(entry: LoggedPrediction) -> tuple[float, int]:
     """Return the share of right boxes to expect, and the number of boxes."""
     shown, held_back = ([region.score or 0.0 for region in regions] for regions in (entry.regions, entry.candidates))
     return expect_right(shown, held_back, entry.threshold), len(entry.regions)
