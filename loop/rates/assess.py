@@ -169,8 +169,9 @@ def _check_request(rates: RatesRoom, project_id: int, request: RatesRequest) -> 
 
 
 def _sort_groups(groups: Mapping[str, T], by: Grouping) -> dict[str, T]:
-    """Sort versions by their numbers; leave any other grouping in its order."""
-    return {name: groups[name] for name in (sorted(groups, key=version_key) if by == Grouping.VERSION else groups)}
+    """Sort versions by their numbers, and weeks by time; leave any other grouping in its order."""
+    ordered = {Grouping.VERSION: sorted(groups, key=version_key), Grouping.WEEK: sorted(groups)}
+    return {name: groups[name] for name in ordered.get(by, groups)}
 
 
 def group_seconds(tasks: Sequence[TimedTask], by: Grouping) -> dict[str, dict[str, Seconds]]:

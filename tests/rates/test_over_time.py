@@ -35,6 +35,15 @@ def test_every_week_from_the_first_verdict_to_the_last_is_there(rooms):
     assert history.whole.rates == Rates(confirmed=1, false_positive=1)
 
 
+def test_the_groups_of_weeks_are_in_the_order_of_time_whatever_was_judged_first(rooms):
+    for task, week in enumerate((9, 0, 60, 8), start=1):
+        reviewed(rooms, task, "Car", week=week)
+
+    groups = assess(rooms.rates, 1, RatesRequest(Grouping.WEEK)).groups
+
+    assert [group.name for group in groups] == ["2026-W01", "2026-W09", "2026-W10", "2027-W08"]
+
+
 @pytest.mark.integration
 def test_a_week_begins_at_midnight_in_utc_whatever_the_zone_and_the_dates_of_a_session_look_like(database, tmp_path):
     session = quote("-c timezone=Pacific/Auckland -c datestyle=German")
