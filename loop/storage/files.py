@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import lock_descriptor
 
 PREFIX = ".writing-"
+WRITER_FAILED = ("failed writing file", "unexpected pos", "iostream error")  # the errors of torch and OpenVINO
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # where a write fails, Python names no file
 
 
@@ -42,12 +43,16 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def name_full_disk(path: Path) -> Iterator[None]:
-    """Name *path* in the error of a full disk, if the error names no file."""
+    """Name *path* in the error of a full disk that names no file; torch and OpenVINO do not even name the disk."""
     try:
         yield
     except OSError as error:
         if is_full_disk(error) and error.filename is None:
             error.filename = str(path)
+        raise
+    except RuntimeError as error:
+        if any(sign in str(error) for sign in WRITER_FAILED):
+            raise OSError(errno.ENOSPC, "cannot be written (is the disk full?)", str(path)) from error
         raise
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.errors import TrainingFailed, WeightsRefused
+from loop.storage.files import name_full_disk
 from loop.vision.ultralytics_setup import prepare_ultralytics
 from loop.vision.weights_kind import check_kind
 
@@ -46,11 +47,12 @@ def finish(run: Path, finished: Path, class_names: Sequence[str]) -> None:
     from ultralytics.utils.torch_utils import strip_optimizer
 
     scratch = run / "finished.tmp"
-    checkpoint = strip_optimizer(checkpoint_path(run), str(scratch))
-    if not checkpoint:
-        raise TrainingFailed(f"ultralytics ended without weights in {run}")
-    names = dict(enumerate(class_names))
-    if checkpoint["model"].names != names:
-        checkpoint["model"].names = names
-        torch.save(checkpoint, scratch)
+    with name_full_disk(scratch):
+        checkpoint = strip_optimizer(checkpoint_path(run), str(scratch))
+        if not checkpoint:
+            raise TrainingFailed(f"ultralytics ended without weights in {run}")
+        names = dict(enumerate(class_names))
+        if checkpoint["model"].names != names:
+            checkpoint["model"].names = names
+            torch.save(checkpoint, scratch)
     scratch.rename(finished)

@@ -12,6 +12,7 @@ import numpy as np
 from loop.errors import WeightsRefused
 from loop.failures import describe_error
 from loop.printable import shorten
+from loop.storage.files import name_full_disk
 from loop.vision.start.prompts import LabelPrompt, as_json
 from loop.vision.start.text_encoder import CLIP, FILES, MOBILE_CLIP
 from loop.vision.ultralytics_setup import prepare_ultralytics
@@ -83,7 +84,8 @@ class PromptedWeights:
             "texts": list(used),
             "vectors": torch.from_numpy(np.stack([*used.values()])),
         }
-        torch.save({"epoch": -1, "model": network, "train_args": self._train_args, KEPT: kept}, out)
+        with name_full_disk(out):
+            torch.save({"epoch": -1, "model": network, "train_args": self._train_args, KEPT: kept}, out)
 
     def _check(self, vectors: Vectors) -> None:
         for text, vector in vectors.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import tempfile
 from pathlib import Path
@@ -131,6 +132,8 @@ def _download(target: Path) -> Path:
         file = Path(scratch, target.name)
         try:
             attempt_download_asset(str(file))
+        except MemoryError as error:  # ultralytics means a disk
+            raise OSError(errno.ENOSPC, str(error), scratch) from error
         except (OSError, RuntimeError) as error:  # every failure of ultralytics' HTTP clients is one of these
             reason = str(error).strip("❌ .")  # ultralytics writes for people who like signs
             raise UpstreamError(f"could not download {target.name}: {reason}; {advice}") from error

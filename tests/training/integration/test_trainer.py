@@ -11,6 +11,7 @@ from loop.errors import TrainingCancelled, TrainingFailed
 from loop.training import checkpoints
 from loop.training.trainer import TrainingPolicy, arguments
 from scripts.demo.scenes import WARM_START
+from tests.builders import full_disk
 from tests.fakes import Killed
 from tests.training.builders import POLICY, trained, watching
 
@@ -161,6 +162,18 @@ def test_killed_after_the_last_checkpoint_nothing_is_trained_again(snapshot, run
     weights = trained(snapshot, run, watching(reports.append))
 
     assert (reports, weights.exists()) == ([], True)
+
+
+def test_a_full_disk_is_named_and_finished_weights_are_whole_or_not_there(snapshot, run):
+    with full_disk(1_000_000), pytest.raises(TrainingFailed, match=f"File too large: '{run}'"):
+        trained(snapshot, run, watching())
+    finished = trained(snapshot, run, watching())
+    finished.unlink()
+
+    with full_disk(1_000_000), pytest.raises(OSError, match=f"cannot be written.*{run}/finished.tmp"):
+        checkpoints.finish(run, finished, ["Car", "Person"])
+
+    assert not finished.exists()
 
 
 def test_a_checkpoint_that_cannot_be_read_is_begun_again(snapshot, run):
