@@ -2,7 +2,8 @@
 Study the order of the queue: `python -m scripts.learning.acquisition --data composed --orders random,product`.
 
 Each run, of one order and one seed, is a file named by its parameters. A run whose file exists is not run again, so a
-stopped study goes on. `+spread` after an order spreads its queue over groups of similar images. The order `full`
+stopped study goes on. `+spread` after an order spreads its queue over groups of similar images, `+pseudo`
+trains on the surest open tasks too, as they are predicted. The order `full`
 reviews all images before the first training, and gives the precision that the shares of the summary refer to; `flips`
 shows first the images on which a version does not agree with itself after mirroring.
 """
@@ -20,12 +21,12 @@ from scripts.demo.label_studio import CACHE
 from scripts.demo.scenes import WARM_START
 from scripts.learning.data import DATA
 from scripts.learning.page import publish
-from scripts.learning.plan import FLIPS, FULL, SPREAD, RoundResult, RunPlan, RunResult
+from scripts.learning.plan import FLIPS, FULL, PSEUDO, SPREAD, RoundResult, RunPlan, RunResult
 from scripts.learning.replay import REAL, Lab, replay
 from scripts.learning.study_policy import FORMER, StudyPolicy
 
 ORDERS = ("random", "product", "per_box", "weak_classes", "least", "mean")
-ALL = (FULL, FLIPS, *QueueOrder, *(order + SPREAD for order in QueueOrder))
+ALL = (FULL, FLIPS, *(order + how for how in ("", SPREAD, PSEUDO) for order in QueueOrder))
 
 
 def main(arguments: Sequence[str] | None = None, lab: Lab = REAL) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 SPREAD = "+spread"  # after an order whose queue is spread over groups of similar images
+PSEUDO = "+pseudo"  # after an order whose trainings have the surest open tasks too, see `PseudoLabels`
 FLIPS = "flips"  # in place of an order: see `FlipRanking`
 FULL = "full"  # in place of an order: all images are reviewed before the first training
 ARRIVAL = "arrival"  # in place of an order: the images of a round arrive before it, and all of them are reviewed
@@ -54,13 +55,18 @@ class RunPlan:
     @property
     def queue_order(self) -> str:
         """The value of LOOP_QUEUE_ORDER."""
-        order = self.order.removesuffix(SPREAD)
+        order = self.order.removesuffix(SPREAD).removesuffix(PSEUDO)
         return {FULL: "random", ARRIVAL: "random", FLIPS: "product"}.get(order, order)
 
     @property
     def is_spread(self) -> bool:
         """Whether the queue is spread over groups of similar images."""
         return self.order.endswith(SPREAD)
+
+    @property
+    def has_pseudo_labels(self) -> bool:
+        """Whether trainings have the surest open tasks as they are predicted."""
+        return self.order.endswith(PSEUDO)
 
     def batch(self, number: int) -> int:
         """Return how many images are reviewed in a round, counted from 1."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from loop import policies
 from loop.label_studio.room import StudioRoom
 from loop.registry.detectors import Detectors
+from loop.reviews.room import ReviewsRoom
 from loop.rooms import Rooms
 from loop.settings import Settings
 from loop.storage import database
@@ -20,6 +21,8 @@ from loop.wiring import RoomBuilder
 from scripts.demo.label_studio import CACHE
 from scripts.demo.project import label_config
 from scripts.learning.flips import FlipRanking
+from scripts.learning.plan import FLIPS, RunPlan
+from scripts.learning.pseudo_labels import PseudoLabels
 from scripts.learning.studio import PROJECT, FolderImages, MemoryStudio, NoQueue
 
 
@@ -34,14 +37,12 @@ class StudyProject:
 class StudyBuilder(RoomBuilder):
     """Builds the rooms as the wiring does, with a Label Studio in memory, images in a folder, and no queue."""
 
-    def __init__(
-        self, settings: Settings, studio: MemoryStudio, images: Path, seed: int, *, by_flips: bool = False
-    ) -> None:
+    def __init__(self, settings: Settings, studio: MemoryStudio, images: Path, plan: RunPlan) -> None:
         super().__init__(settings)
-        if by_flips:
+        if plan.order == FLIPS:
             self.ranking = FlipRanking(rooms=self.rooms, folder=images)
         self.queue = NoQueue(settings.redis)
-        self._memory, self._folder, self._seed = studio, images, seed
+        self._memory, self._folder, self._plan = studio, images, plan
 
     @cached_property
     def studio(self) -> StudioRoom:
@@ -57,27 +58,27 @@ class StudyBuilder(RoomBuilder):
         return replace(super().vision, images=images, cache=cache, embedders=embedders)
 
     @cached_property
+    def reviews(self) -> ReviewsRoom:
+        """Reviews; what is accepted without one are pseudo-labels, where the plan has them."""
+        room = super().reviews
+        return replace(room, accepted=PseudoLabels(self.engine, self.rooms)) if self._plan.has_pseudo_labels else room
+
+    @cached_property
     def trainings(self) -> TrainingRoom:
         """Trainings with the seed of the study."""
         room = super().trainings
-        return replace(room, policy=replace(room.policy, seed=self._seed))
+        return replace(room, policy=replace(room.policy, seed=self._plan.seed))
 
 
 def open_project(
-    settings: Settings,
-    labels: tuple[str, ...],
-    images: Path,
-    seed: int,
-    detectors: Detectors | None,
-    *,
-    by_flips: bool = False,
+    settings: Settings, labels: tuple[str, ...], images: Path, plan: RunPlan, detectors: Detectors | None
 ) -> StudyProject:
-    """Make an installation whose one project will have tasks for images in a folder; see `FlipRanking`."""
+    """Make an installation whose one project will have tasks for images in a folder."""
     make_home(settings.home)
     database.migrate(settings.database)
     config = label_config(labels)
-    studio = MemoryStudio(config, seed)
-    builder = StudyBuilder(settings, studio, images, seed, by_flips=by_flips)
+    studio = MemoryStudio(config, plan.seed)
+    builder = StudyBuilder(settings, studio, images, plan)
     if detectors:
         builder.registry = replace(builder.registry, detectors=detectors)
     rooms = builder.rooms()

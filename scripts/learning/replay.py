@@ -29,7 +29,7 @@ from loop.vision.image_files import read_prepared
 from scripts.demo.scenes import WARM_START, Scene
 from scripts.learning.data import DATA, HeldOut, StudyData, write_images
 from scripts.learning.oracle import add_seconds, count_work, review_some
-from scripts.learning.plan import FLIPS, TRAIN_CPU, RoundResult, RunPlan, RunResult
+from scripts.learning.plan import TRAIN_CPU, RoundResult, RunPlan, RunResult
 from scripts.learning.project import StudyProject, open_project
 from scripts.learning.studio import PROJECT
 from scripts.learning.study_policy import FORMER, StudyPolicy
@@ -81,9 +81,7 @@ def replay(
         held_out = HeldOut.write(root, data, plan.held_out)
         policy = StudyPolicy.read(plan.policy or FORMER)
         settings = make_settings(plan, data, root / "home", start, {**lab.variables, **policy.variables})
-        project = open_project(
-            settings, data.labels, root / "images", plan.seed, lab.detectors, by_flips=plan.order == FLIPS
-        )
+        project = open_project(settings, data.labels, root / "images", plan, lab.detectors)
         with closing(project.rooms), policy.apply(project.rooms.registry.detectors):
             truth = dict(enumerate(scenes, start=1))
             if plan.is_spread:
@@ -108,6 +106,7 @@ def make_settings(plan: RunPlan, data: StudyData, home: Path, start: Path, varia
             "LOOP_EPOCHS": str(plan.epochs),
             "LOOP_QUEUE_ORDER": plan.queue_order,
             "LOOP_SPREAD": str(plan.is_spread),
+            "LOOP_TRAIN_ON_ACCEPTED": str(plan.has_pseudo_labels),
             "LOOP_RETRAIN_AFTER": str(MANY),
             "LOOP_AUDIT_SHARE": "0",
             "LOOP_EXPORT": "none",

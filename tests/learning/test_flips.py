@@ -29,7 +29,7 @@ def test_an_image_comes_first_where_a_version_sees_other_boxes_on_its_mirror_ima
     lab = make_lab()
     data, names = lab.data["composed"], write_images(tmp_path / "images", draw_scenes("p", 4))
     settings = make_settings(PLAN, data, tmp_path / "home", WARM_START, lab.variables)
-    project = open_project(settings, data.labels, tmp_path / "images", 1, lab.detectors, by_flips=True)
+    project = open_project(settings, data.labels, tmp_path / "images", PLAN, lab.detectors)
     with closing(project.rooms):
         project.studio.add_tasks(names)
         (tmp_path / "weights.pt").write_text(f"skill {skill}")
