@@ -29,6 +29,7 @@ class Reason(StrEnum):
     EMPTY_BOXES = "none of its boxes has an extent"
     NO_IMAGE = "the image cannot be read"
     NO_REVIEW = "the review cannot be read"
+    REPLACED = "its image was replaced after the review: delete the annotation, and review the task again"
     SAME_ID = "another task before it has its id"
     LEFT_OUT = "out of training, as a twin of a held-out task"
     RESTING = "learned before and not repeated this time (LOOP_REPLAY_SHARE)"

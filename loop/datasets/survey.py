@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-from loop.datasets.image_vectors import embed_images
+from loop.datasets.image_vectors import embed_images, is_replaced
 from loop.datasets.near_duplicates import ImageVectors
 from loop.datasets.room import DatasetsRoom
 from loop.datasets.snapshots import LabelledImage, Reason
@@ -29,6 +29,7 @@ from loop.vision.image_files import ImageFile
 KNOWN = ".known"  # in the folder of a project's snapshots: the spool of the newest
 LABELLING = "2"  # changes with the way in which labels are made from reviews: older lines are not taken over
 PAGE = 500  # reviews in memory at a time
+Looks = Mapping[int, tuple[str, int | None]]  # the name of an address, and the look of its image, by task
 
 
 def read_counted(datasets: DatasetsRoom, project_id: int) -> Iterator[tuple[int, CountedReview]]:
@@ -67,7 +68,7 @@ def survey(
         files[item.task_id] = str(file.path)
         return file
 
-    draft.add(_read_images(datasets, project_id, draft, marks, accepted, check), labels, find)
+    draft.add(_read_images(datasets, project_id, draft, marks, accepted, looks, check), labels, find)
     if draft.report.left_out.get(Reason.NO_IMAGE):
         _require_label_studio(datasets, project_id)
     draft.added.sort(key=lambda image: image.task_id)
@@ -110,7 +111,7 @@ def _take_over(
     project_id: int,
     draft: Draft,
     marks: Mapping[int, str],
-    looks: Mapping[int, tuple[str, int | None]],
+    looks: Looks,
 ) -> tuple[dict[int, str], dict[tuple[int, str], ImageFile]]:
     """
     Add the tasks of the last dataset whose *marks* are as they were then, and whose files nobody has written.
@@ -139,20 +140,31 @@ def _read_images(
     draft: Draft,
     marks: Mapping[int, str],
     accepted: Mapping[int, CountedReview],
+    looks: Looks,
     check: Callable[[], None],
 ) -> Iterator[LabelledImage]:
-    """Yield the images of the tasks with *marks* that the draft does not have yet; report those without an address."""
+    """
+    Yield the images of the tasks with *marks* that the draft does not have yet.
+
+    Report those without an address, and those whose image was replaced after the review: its boxes are of another one.
+    """
     field, group_field = datasets.studio.projects.get(project_id).config().image_key, datasets.policy.group_field
     added = {image.task_id for image in draft.added}
     for page in chunked((task_id for task_id in marks if task_id not in added), PAGE):
         check()
         found = datasets.reviews.store.latest(project_id, page)
         found |= {task_id: accepted[task_id] for task_id in page if task_id in accepted}
+        moments = {task_id: latest.review.updated_at for task_id, latest in found.items()}
+        reviewed = datasets.reviews.predictions.find_images_at(project_id, moments)
         for task_id, latest in found.items():
             review, image = latest.review, latest.image(field) or ""
             if not image:
                 missing = PayloadError(f"data.{field}", "the address of an image", latest.data.get(field))
                 draft.report.leave_out(Reason.NO_IMAGE, task_id, str(missing))
+                continue
+            known = looks.get(task_id, ("", None))
+            if is_replaced(datasets, project_id, task_id, reviewed.get(task_id, image), image, known):
+                draft.report.leave_out(Reason.REPLACED, task_id)
                 continue
             group = read_group(latest.data, group_field)
             yield LabelledImage(task_id, image, review.regions, review.id, group, review.unread, marks[task_id])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,6 +77,17 @@ class LogSearch:
                 of_tasks = query.where(predictions.c.task_id.in_(ids)).order_by(predictions.c.id)
                 logged |= {row.task_id: row.image for row in connection.execute(of_tasks)}
         return logged
+
+    def find_images_at(self, project_id: int, moments: Mapping[int, datetime]) -> dict[int, str]:
+        """Return the image of the newest prediction of each task until its moment; tasks without one are absent."""
+        columns, images = predictions.c, dict[int, str]()
+        query = sa.select(columns.task_id, columns.image, columns.served_at)
+        query = query.where(columns.project_id == project_id, ~is_gone()).order_by(columns.id)
+        with self._engine.connect() as connection:
+            for ids in chunked(moments):
+                rows = connection.execute(query.where(columns.task_id.in_(ids)))
+                images |= {task_id: image for task_id, image, at in rows if at <= moments[task_id]}
+        return images
 
     def find_tasks(self, project_id: int) -> set[int]:
         """Return every task that was ever predicted, by the index alone."""
