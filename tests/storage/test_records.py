@@ -15,9 +15,17 @@ from loop.reviews.verdicts import judge
 from loop.storage.columns import LONGEST_MESSAGE
 from loop.storage.database import CONNECT_SECONDS, NEWEST, connect, migrate, revision
 from loop.training.store import TrainingState
-from tests.builders import CONFIG, region, review, served
+from tests.builders import CONFIG, full_disk, region, review, served
 
 OLD = Path(__file__).parent / "old_home"
+
+
+def test_records_on_a_full_disk_say_what_to_do_also_where_sqlite_speaks_of_an_error_of_the_disk(tmp_path):
+    url = f"sqlite:///{tmp_path}/loop.sqlite3"
+    migrate(url)
+
+    with full_disk(4096), pytest.raises(RecordsDown, match="disk I/O error; make room on its disk if it is full"):
+        revision(connect(url))
 
 
 def test_many_processes_may_migrate_at_once(tmp_path):
