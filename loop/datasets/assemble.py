@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from loop.datasets.tiled.folder import TileWork
 from loop.datasets.writer import Draft, open_draft
 from loop.errors import EmptySnapshot, LeakedSplit, PayloadError, PoisonedSnapshot
 from loop.label_studio.classes import ClassIndex
-from loop.storage.files import scratch_folder
+from loop.storage.files import copy_folder, scratch_folder
 from loop.vision.tiling.tiles import Tiling
 
 
@@ -83,8 +82,7 @@ def export_dataset(datasets: DatasetsRoom, project_id: int, out: Path) -> Snapsh
         raise PayloadError("--out", "a folder that is new or empty", str(out))
     snapshot = assemble_verified(datasets, project_id, lambda: None)
     with scratch_folder(out.absolute().parent) as scratch:
-        whole = Path(shutil.copytree(snapshot.folder, scratch / "whole"))
-        whole.rename(out.absolute())
+        copy_folder(snapshot.folder, scratch / "whole").rename(out.absolute())
     return replace(snapshot, folder=out)
 
 

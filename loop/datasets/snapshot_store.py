@@ -19,7 +19,7 @@ from loop.errors import PayloadError, PoisonedSnapshot
 from loop.ordered_map import map_in_order
 from loop.printable import shorten
 from loop.storage.file_store import FileStore
-from loop.storage.files import link_file, scratch_folder
+from loop.storage.files import copy_folder, link_file, scratch_folder
 
 if TYPE_CHECKING:
     from loop.datasets.folder import Snapshot
@@ -181,7 +181,7 @@ class SnapshotStore:
                 shutil.copyfile(shared, image)
 
         with scratch_folder(root) as scratch, ThreadPoolExecutor(AT_ONCE) as pool:
-            whole = Path(shutil.copytree(listed.folder, scratch / name))
+            whole = copy_folder(listed.folder, scratch / name)
             for _ in map_in_order(pool, bring_image, (item for item in listed.items() if not item.resting)):
                 pass
             restore_images(whole)

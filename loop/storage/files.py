@@ -27,6 +27,16 @@ def copy_whole(source: Path, target: Path) -> None:
         copy.replace(target)
 
 
+def copy_folder(source: Path, target: Path) -> Path:
+    """Copy a folder to a new one, and return that; the first file that fails ends it, where `copytree` tries all."""
+    for parent, _, names in os.walk(source):
+        folder = target / Path(parent).relative_to(source)
+        folder.mkdir()
+        for name in names:
+            shutil.copy2(Path(parent, name), folder / name)
+    return target
+
+
 def link_file(source: Path | str, target: Path | str) -> bool:
     """Make a hard link; return whether it was made: not on another disk, and not one link too many."""
     with suppress(OSError):

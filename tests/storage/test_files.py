@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loop.storage.files import copy_whole, scratch_folder, write_whole
+from loop.storage.files import copy_folder, copy_whole, is_full_disk, scratch_folder, write_whole
 from tests.builders import full_disk
 
 SIZE = 4_000_000  # bytes: a copy takes a while
@@ -42,3 +42,17 @@ def test_a_full_disk_is_named_by_the_folder_that_is_written(tmp_path):
         (scratch / "items.jsonl").write_bytes(bytes(100_000))
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_copied_whole_or_ends_at_the_first_file_that_the_disk_does_not_take(tmp_path):
+    for name in ("a/1.txt", "a/b/2.txt", "3.txt"):
+        write_whole(bytes(100), tmp_path / "source" / name)
+
+    copied = copy_folder(tmp_path / "source", tmp_path / "copy")
+
+    assert {str(path.relative_to(copied)) for path in copied.rglob("*.txt")} == {"a/1.txt", "a/b/2.txt", "3.txt"}
+    with full_disk(10), pytest.raises(OSError, match="File too large") as full:
+        copy_folder(tmp_path / "source", tmp_path / "second")
+    assert is_full_disk(full.value)
+    assert full.value.filename2.endswith("3.txt")
+    assert len(list((tmp_path / "second").rglob("*.txt"))) == 1
