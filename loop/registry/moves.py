@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -70,10 +71,11 @@ class MoveLog:
             return int(connection.scalar(query) or 0)
 
 
-def order_of_registration(project_id: int) -> sa.ColumnElement[int]:
-    """Return a column by which the versions of a project sort as they were registered, whatever the clock was."""
+def newest_first(project_id: int) -> list[sa.ColumnElement[Any]]:
+    """Return columns by which the versions of a project sort as they were registered, whatever the clock was."""
     is_of_version = (moves.c.project_id == project_id, moves.c.version == versions.c.name)
-    return sa.func.coalesce(sa.select(sa.func.min(moves.c.id)).where(*is_of_version).scalar_subquery(), 0)
+    first = sa.select(sa.func.min(moves.c.id)).where(*is_of_version).scalar_subquery()
+    return [column.desc() for column in (sa.func.coalesce(first, 0), versions.c.created_at, versions.c.name)]
 
 
 def serve(connection: sa.Connection, project_id: int, name: str, why: str, kind: MoveKind) -> None:

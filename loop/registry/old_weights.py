@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from loop.errors import MissingWeights
-from loop.registry.moves import order_of_registration
+from loop.registry.moves import newest_first
 from loop.storage.changes import ChangeKind, record_change
 from loop.storage.tables import aliases, projects, versions
 
@@ -22,7 +22,7 @@ def release(connection: sa.Connection, project_id: int, keep: int, start: str) -
     """
     of_project = versions.c.project_id == project_id
     query = sa.select(versions.c.name).where(of_project, versions.c.weights != REMOVED)
-    names = list(connection.scalars(query.order_by(order_of_registration(project_id).desc())))
+    names = list(connection.scalars(query.order_by(*newest_first(project_id))))
     needed = set(connection.scalars(sa.select(aliases.c.version).where(aliases.c.project_id == project_id)))
     chosen = sa.select(projects.c.pinned, projects.c.shadow).where(projects.c.id == project_id)
     needed |= {name for row in connection.execute(chosen) for name in row}

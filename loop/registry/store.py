@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from loop.errors import NoChampion, Pinned, RegistryError, UnknownVersion, VersionExists
 from loop.registry import old_weights
-from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, MoveKind, move, order_of_registration, serve
+from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, MoveKind, move, newest_first, serve
 from loop.registry.version_order import next_number, version_key
 from loop.registry.weights_files import WeightsFiles, verify
 from loop.storage.changes import ChangeKind, record_change
@@ -133,7 +133,7 @@ class WeightsRegistry:
         """Return all versions of a project in the order of their registration, newest first."""
         query = sa.select(versions).where(versions.c.project_id == project_id)
         with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(order_of_registration(project_id).desc()))
+            rows = connection.execute(query.order_by(*newest_first(project_id)))
             return [self._read(row) for row in rows]
 
     def of_training(self, project_id: int, training_id: int) -> Version | None:
