@@ -31,26 +31,34 @@ def evaluate(detector: Detector, data: Path, label_map: LabelMap | None = None) 
 
     The detector may know other classes, in another order. Classes are matched to the dataset's by exact name, then by
     *label_map*, which returns the labels that classes mean, then by name without case. A class of the dataset that was
-    renamed since is known by both names.
+    renamed since is known by both names; those that are one label by *label_map* are one class.
     Detections of any other class are left out, which makes versions with different class lists comparable. A box
     counts for every class it may have, and once where several of the detector's classes are one of the dataset's.
     Raises ImageUnreadable, PayloadError.
     """
     classes = read_data_file(data.read_text())
     meant, today = (label_map(names) if label_map else {} for names in (detector.class_names, list(classes.ids)))
-    ids = {today[name]: class_id for name, class_id in classes.ids.items() if name in today} | dict(classes.ids)
+    ids = _join_classes(classes.ids, today)
     class_ids = _map_classes(detector.class_names, ids, meant)
     joined = _list_joined(class_ids)
     paths = list_held_out(data)
     labels, detections = [], []
     for path in paths:
-        labels.append(_read_labels(data.parent / "labels" / "held_out" / f"{path.stem}.txt", classes.names))
+        labels.append(_read_labels(data.parent / "labels" / "held_out" / f"{path.stem}.txt", classes.names, ids))
         prediction = detector.look(read_prepared(path), FLOOR, is_multi_label=True)
         class_id = class_ids[prediction.class_id]
         chosen = (class_id >= 0) & ~_find_repeated(class_id, prediction.box, prediction.confidence, joined)
         detections.append((class_id[chosen], prediction.box[chosen], prediction.confidence[chosen]))
     names = tuple(path.stem for path in paths)
     return add_metrics(mark_hits(_join_images(classes.names, names, labels, detections)))
+
+
+def _join_classes(ids: Mapping[str, int], today: Mapping[str, str]) -> dict[str, int]:
+    """The dataset's id of each name and of its label of today; names that are one label now have one id."""
+    known = {label: ids[label] for label in today.values() if label in ids}
+    for name, class_id in ids.items():
+        known.setdefault(today.get(name, name), class_id)
+    return known | {name: known[today.get(name, name)] for name in ids}
 
 
 def _map_classes(class_names: Sequence[str], ids: Mapping[str, int], meant: Mapping[str, str]) -> NDArray[np.int32]:
@@ -79,12 +87,12 @@ def _find_repeated(
     return is_repeated
 
 
-def _read_labels(path: Path, class_names: Sequence[str]) -> tuple[list[int], list[list[float]]]:
+def _read_labels(path: Path, class_names: Sequence[str], ids: Mapping[str, int]) -> tuple[list[int], list[list[float]]]:
     """Class ids and boxes of a label file; a repeated line counts once, as in ultralytics."""
     lines = dict.fromkeys(path.read_text().splitlines())
     regions = read_lines("\n".join(lines), class_names, str(path))
     boxes = [list(region.box.sides) for region in regions]
-    return [class_names.index(region.label) for region in regions], boxes
+    return [ids[region.label] for region in regions], boxes
 
 
 def _join_images(

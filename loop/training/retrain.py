@@ -179,7 +179,8 @@ def _get_candidate(
     trainings.store.reach(training.id, Phase.MEASURING)
     with timed(trainings.store, training.id, Stage.MEASURE):
         framing = Framing(policy.image_size, snapshot.tiling)
-        evaluated = trainings.gate.evaluator.evaluate(weights, snapshot.data, framing)
+        config = trainings.studio.projects.get(training.project_id).config()
+        evaluated = trainings.gate.evaluator.evaluate(weights, snapshot.data, framing, config.label_map)
     tiled = {"tiling": snapshot.tiling.as_json()} if snapshot.tiling else {}
     facts = VersionFacts(
         snapshot=snapshot.hash,
@@ -196,8 +197,7 @@ def _get_candidate(
 
 
 def _measure(trainings: TrainingRoom, version: Version, snapshot: Snapshot) -> Evaluation:
-    weights = trainings.registry.versions.bring(version)
-    return trainings.gate.evaluator.evaluate(weights, snapshot.data, version.framing)
+    return trainings.gate.measure(version, trainings.registry.versions.bring(version), snapshot.data)
 
 
 def _train_candidate(

@@ -66,13 +66,17 @@ BAD = harm(GOOD, 0.7, seed=1)
 OLD, NEW = b"champion", b"candidate"
 
 
-def write_snapshot(rooms, folder, held_out):
-    """A dataset of held-out images that are named as the evaluations name theirs, and one to train on."""
+def write_snapshot(rooms, folder, held_out, names=("Car",)):
+    """
+    A dataset of held-out images that are named as the evaluations name theirs, and one to train on.
+
+    Each shows one object, of the classes in turn.
+    """
     (folder / "image.jpg").write_bytes(picture())
-    labels = ClassIndex.of(["Car"])
+    labels = ClassIndex.of(names)
     sides = dict(enumerate([Side.HELD_OUT] * held_out + [Side.TRAIN]))
     with open_draft(rooms.datasets.snapshots.folder(1)) as draft:
-        items = [LabelledImage(number, "", (region(),)) for number in sides]
+        items = [LabelledImage(number, "", (region(label=names[number % len(names)]),)) for number in sides]
         draft.add(items, labels, lambda item: prepare_file(folder / "image.jpg", item.image, 1_000_000, folder))
         return draft.finish(sides, labels)
 

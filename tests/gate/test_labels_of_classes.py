@@ -118,6 +118,17 @@ def test_a_version_that_knows_a_class_by_its_new_name_is_measured_on_a_snapshot_
     assert evaluate(LorryDetector(), snapshot.data, label_map).metrics.map50_95 > 0.9
 
 
+def test_classes_of_a_snapshot_that_are_one_label_today_are_measured_as_one(rooms, tmp_path):
+    snapshot = write_snapshot(rooms, tmp_path, 12, names=("Car", "Person"))
+    meant = CONFIG.replace('<Label value="Car"/>', '<Label value="lorry" predicted_values="Car,Person"/>')
+    rooms.studio.projects.save(1, "Cars", meant.replace('<Label value="Person"/>', ""))
+
+    evaluated = evaluate(LorryDetector(), snapshot.data, rooms.studio.projects.get(1).config().label_map)
+
+    assert evaluated.metrics.map50_95 > 0.9
+    assert len(set(evaluated.labels.class_id)) == 1
+
+
 def test_two_files_of_one_name_are_told_apart_by_their_folders(rooms, tmp_path):
     class Files(LorryDetectors):
         def load(self, weights, framing=None):
