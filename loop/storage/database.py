@@ -25,6 +25,7 @@ NEWEST = "0016"  # the last revision in migrations/versions
 ADVICE = {  # by a part of the error of SQLite or PostgreSQL
     "locked": "another program holds it: try again, and see which program has it open",
     "full": "make room on its disk",
+    "No space left": "make room on its disk",
     "disk I/O": "make room on its disk if it is full, else look at that disk",  # where SQLite makes a first file
     "readonly": "let this user write the file and its folder",
     "unable to open": "let this user write its folder, or set LOOP_HOME to another one",
