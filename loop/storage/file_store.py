@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from loop.errors import LoopError, PayloadError, StoreDown
 from loop.printable import shorten
 from loop.secrecy import add_secret, redact
-from loop.storage.files import PREFIX, sha256_of
+from loop.storage.files import PREFIX, name_full_disk, sha256_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -64,10 +64,15 @@ class FileStore:
             folder = target.rpartition("/")[0]
             scratch = f"{folder}/{PREFIX}{secrets.token_hex(8)}"
             files.makedirs(folder, exist_ok=True)
-            files.put_file(str(source), scratch)
-            if self._scheme not in REPLACES and files.exists(target):
-                files.rm_file(target)
-            files.mv(scratch, target)
+            try:
+                files.put_file(str(source), scratch)
+                if self._scheme not in REPLACES and files.exists(target):
+                    files.rm_file(target)
+                files.mv(scratch, target)
+            except Exception:
+                with suppress(Exception):  # what was written of it: a full disk would get fuller with each try
+                    files.rm_file(scratch)
+                raise
 
     def get(self, path: Path, into: Path | None = None, *, sha256: str = "") -> bool:
         """
@@ -81,7 +86,7 @@ class FileStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         half = target.with_name(f".{secrets.token_hex(8)}.half")
         try:
-            with self._reach(may_lack=True) as (files, root):
+            with self._reach(may_lack=True) as (files, root), name_full_disk(target):
                 files.get_file(f"{root}/{self._key(path)}", str(half))
             if sha256 and sha256 != (found := sha256_of(half)):
                 where = f"{self._key(path)} in LOOP_STORE {self.place}"

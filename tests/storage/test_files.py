@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from loop.errors import StoreDown
+from loop.storage.file_store import MARK, FileStore
 from loop.storage.files import copy_folder, copy_whole, is_full_disk, scratch_folder, write_whole
 from tests.builders import full_disk
 
@@ -56,3 +58,19 @@ def test_a_folder_is_copied_whole_or_ends_at_the_first_file_that_the_disk_does_n
     assert is_full_disk(full.value)
     assert full.value.filename2.endswith("3.txt")
     assert len(list((tmp_path / "second").rglob("*.txt"))) == 1
+
+
+def test_a_store_whose_disk_is_full_is_named_and_keeps_nothing_half_written(tmp_path):
+    home, store = tmp_path / "home", tmp_path / "store"
+    files = FileStore(home, f"file://{store}")
+    files.write_mark("ours")
+    weights = write_whole(bytes(100_000), home / "weights/1/a.pt")
+
+    with full_disk(), pytest.raises(StoreDown, match=f"File too large: .*{store}/weights"):
+        files.put(weights)
+    assert [path.name for path in store.rglob("*") if path.is_file()] == [MARK]
+
+    files.put(weights)
+    with full_disk(), pytest.raises(StoreDown, match=f"File too large: .*{home}/weights"):
+        files.get(weights, home / "weights/1/b.pt")
+    assert [path.name for path in (home / "weights/1").iterdir()] == ["a.pt"]

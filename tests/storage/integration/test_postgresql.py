@@ -197,5 +197,5 @@ def test_an_address_that_does_not_work_is_named_with_advice_in_one_line(url, cha
 def test_a_full_disk_of_the_database_says_what_to_do(database):
     full = "DO $$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$"
 
-    with connect(database).connect() as connection, pytest.raises(RecordsDown, match="make room on its disk$"):
+    with connect(database).connect() as connection, pytest.raises(RecordsDown, match=r"make room on its disk$"):
         connection.execute(sa.text(full))
