@@ -46,7 +46,7 @@ def finish(run: Path, finished: Path, class_names: Sequence[str]) -> None:
     import torch
     from ultralytics.utils.torch_utils import strip_optimizer
 
-    scratch = run / "finished.tmp"
+    scratch = run / "half.pt"
     with name_full_disk(scratch):
         checkpoint = strip_optimizer(checkpoint_path(run), str(scratch))
         if not checkpoint:

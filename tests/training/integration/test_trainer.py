@@ -9,7 +9,7 @@ import torch
 
 from loop.errors import TrainingCancelled, TrainingFailed
 from loop.training import checkpoints
-from loop.training.trainer import TrainingPolicy, arguments
+from loop.training.trainer import TrainingPolicy, arguments, discard
 from scripts.demo.scenes import WARM_START
 from tests.builders import full_disk
 from tests.fakes import Killed
@@ -170,10 +170,12 @@ def test_a_full_disk_is_named_and_finished_weights_are_whole_or_not_there(snapsh
     finished = trained(snapshot, run, watching())
     finished.unlink()
 
-    with full_disk(1_000_000), pytest.raises(OSError, match=f"cannot be written.*{run}/finished.tmp"):
+    with full_disk(1_000_000), pytest.raises(OSError, match=f"cannot be written.*{run}/half.pt"):
         checkpoints.finish(run, finished, ["Car", "Person"])
 
     assert not finished.exists()
+    discard(run)
+    assert list(run.glob("*.pt*")) == list(run.glob("*.tmp")) == []
 
 
 def test_a_checkpoint_that_cannot_be_read_is_begun_again(snapshot, run):
