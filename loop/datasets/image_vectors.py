@@ -1,4 +1,4 @@
-"""Compare the images of reviewed tasks: embed each once to find near-duplicates, and find those that were replaced."""
+"""Embed the whole images of reviewed tasks, each once, for finding near-duplicates."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import numpy as np
 
 from loop.datasets.near_duplicates import ImageVectors
 from loop.datasets.room import DatasetsRoom
-from loop.datasets.spool import name_address
 from loop.errors import ImageError, UpstreamError
 from loop.regions import Box, Pixels
 from loop.storage.queries import chunked
-from loop.vision.addresses import identify
 from loop.vision.embedding import Embedder, Space, Vectors
 from loop.vision.image_files import read_shrunk
 
@@ -24,28 +22,6 @@ WHOLE = Box(0, 0, 1, 1)
 IMAGES = 16  # in memory at a time
 PIXELS = 640  # of the longer side of an image given to an embedder
 PREPARATION = "whole-1"  # changes with every change of the image given to an embedder
-ALIKE = 10  # most bits (of 64) in which the looks of two files of one picture differ
-
-
-def is_replaced(
-    datasets: DatasetsRoom, project_id: int, task_id: int, before: str, now: str, known: tuple[str, int | None]
-) -> bool:
-    """
-    Whether a task had an image *before* that looks different from its image *now*; both are addresses.
-
-    *known* is the name of an address, and the look of its image. An image that cannot be read may have moved.
-    """
-    if identify(before) == identify(now):
-        return False
-    looks = []
-    for address in (before, now):
-        try:
-            is_known = known[0] == name_address(address)
-            looks.append(known[1] if is_known else datasets.vision.cache.find(project_id, task_id, address).image_hash)
-        except ImageError:
-            return False
-    first, second = looks
-    return first is not None and second is not None and (first ^ second).bit_count() > ALIKE
 
 
 def embed_images(

@@ -20,10 +20,16 @@ FEW = 4096  # vectors of which all pairs are compared at once
 SAMPLE, TURNS = 2048, 3  # vectors from which the directions of a projection are learnt, and steps of that
 SLACK = 1e-4  # more than the rounding of a product
 STEPS = 4  # in which the width shrinks for a family that is too large
+ALIKE = 10  # most bits in which the hashes of two files of one picture differ
 EQUAL = 0.999  # least cosine of two vectors of one image, made in different batches and stored in half precision
 
 Hashes = NDArray[np.uint64]
 Halves = NDArray[np.float16]  # (images, dimension), each row of unit length
+
+
+def are_unlike(first: int | None, second: int | None) -> bool:
+    """Whether two perceptual hashes are of different pictures; None is unlike nothing."""
+    return first is not None and second is not None and (first ^ second).bit_count() > ALIKE
 
 
 class NearByHash:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
-from loop.datasets.image_vectors import embed_images, is_replaced
-from loop.datasets.near_duplicates import ImageVectors
+from loop.datasets.image_vectors import embed_images
+from loop.datasets.near_duplicates import ImageVectors, are_unlike
 from loop.datasets.room import DatasetsRoom
 from loop.datasets.snapshots import LabelledImage, Reason
 from loop.datasets.split_store import ReviewedTask, Split
@@ -68,7 +68,8 @@ def survey(
         files[item.task_id] = str(file.path)
         return file
 
-    draft.add(_read_images(datasets, project_id, draft, marks, accepted, looks, check), labels, find)
+    draft.add(_read_images(datasets, project_id, draft, marks, accepted, check), labels, find)
+    draft.take_out(_find_replaced(datasets, project_id, draft, looks, accepted), Reason.REPLACED)
     if draft.report.left_out.get(Reason.NO_IMAGE):
         _require_label_studio(datasets, project_id)
     draft.added.sort(key=lambda image: image.task_id)
@@ -107,11 +108,7 @@ def _name_rules(datasets: DatasetsRoom, project_id: int, labels: ClassIndex) -> 
 
 
 def _take_over(
-    datasets: DatasetsRoom,
-    project_id: int,
-    draft: Draft,
-    marks: Mapping[int, str],
-    looks: Looks,
+    datasets: DatasetsRoom, project_id: int, draft: Draft, marks: Mapping[int, str], looks: Looks
 ) -> tuple[dict[int, str], dict[tuple[int, str], ImageFile]]:
     """
     Add the tasks of the last dataset whose *marks* are as they were then, and whose files nobody has written.
@@ -140,34 +137,38 @@ def _read_images(
     draft: Draft,
     marks: Mapping[int, str],
     accepted: Mapping[int, CountedReview],
-    looks: Looks,
     check: Callable[[], None],
 ) -> Iterator[LabelledImage]:
-    """
-    Yield the images of the tasks with *marks* that the draft does not have yet.
-
-    Report those without an address, and those whose image was replaced after the review: its boxes are of another one.
-    """
+    """Yield the images of the tasks with *marks* that the draft does not have yet; report those without an address."""
     field, group_field = datasets.studio.projects.get(project_id).config().image_key, datasets.policy.group_field
     added = {image.task_id for image in draft.added}
     for page in chunked((task_id for task_id in marks if task_id not in added), PAGE):
         check()
         found = datasets.reviews.store.latest(project_id, page)
         found |= {task_id: accepted[task_id] for task_id in page if task_id in accepted}
-        moments = {task_id: latest.review.updated_at for task_id, latest in found.items()}
-        reviewed = datasets.reviews.predictions.find_images_at(project_id, moments)
         for task_id, latest in found.items():
             review, image = latest.review, latest.image(field) or ""
             if not image:
                 missing = PayloadError(f"data.{field}", "the address of an image", latest.data.get(field))
                 draft.report.leave_out(Reason.NO_IMAGE, task_id, str(missing))
                 continue
-            known = looks.get(task_id, ("", None))
-            if is_replaced(datasets, project_id, task_id, reviewed.get(task_id, image), image, known):
-                draft.report.leave_out(Reason.REPLACED, task_id)
-                continue
             group = read_group(latest.data, group_field)
             yield LabelledImage(task_id, image, review.regions, review.id, group, review.unread, marks[task_id])
+
+
+def _find_replaced(
+    datasets: DatasetsRoom, project_id: int, draft: Draft, looks: Looks, accepted: Mapping[int, CountedReview]
+) -> dict[int, str]:
+    """Find the tasks whose review is of the image of an earlier dataset, which looks different; nothing is fetched."""
+    others = dict[int, str]()
+    for image in draft.added:
+        address, look = looks.get(image.task_id, ("", None))
+        if address != image.address and are_unlike(look, image.look):
+            others[image.task_id] = address
+    counted = {**accepted, **datasets.reviews.store.latest(project_id, list(others))}
+    moments = {task_id: counted[task_id].review.updated_at for task_id in others if task_id in counted}
+    reviewed = datasets.reviews.predictions.find_images_at(project_id, moments)
+    return {task_id: "" for task_id, image in reviewed.items() if name_address(image) == others[task_id]}
 
 
 def _require_label_studio(datasets: DatasetsRoom, project_id: int) -> None:

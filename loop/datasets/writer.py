@@ -79,11 +79,11 @@ class Draft:
                 ids.add(image.task_id)
                 self._add(image, image_file, labels)
 
-    def take_out(self, causes: Mapping[int, str]) -> None:
+    def take_out(self, causes: Mapping[int, str], reason: Reason = Reason.NO_IMAGE) -> None:
         """Leave out tasks that were added before their images proved unusable."""
         for image in self.added:
             if image.task_id in causes:
-                self.report.leave_out(Reason.NO_IMAGE, image.task_id, causes[image.task_id])
+                self.report.leave_out(reason, image.task_id, causes[image.task_id])
         self.added = [image for image in self.added if image.task_id not in causes]
 
     def finish(
