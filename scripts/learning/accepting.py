@@ -21,8 +21,8 @@ from loop.rates.accept.plan import measure
 from loop.serving.refresh import refresh
 from loop.training.after_reviews import review
 from scripts.bench.accept import accept
-from scripts.demo.scenes import WARM_START
-from scripts.learning.data import DATA, write_images
+from scripts.demo.scenes import WARM_START, Scene
+from scripts.learning.data import DATA, StudyData, write_images
 from scripts.learning.oracle import review_some
 from scripts.learning.plan import FULL, RunPlan
 from scripts.learning.project import StudyProject
@@ -37,7 +37,7 @@ def list_images(plan: RunPlan, more: int, start: Path = WARM_START, lab: Lab = R
     found = list[AuditedImage]()
 
     def review_more(project: StudyProject, folder: Path) -> None:
-        scenes = lab.data[plan.data].pool(plan.pool + more, plan.seed)[plan.pool :]
+        scenes = choose_others(lab.data[plan.data], plan, more)
         project.studio.add_tasks(write_images(folder, scenes))
         refresh(project.rooms.serving, PROJECT)
         review_some(project, dict(enumerate(scenes, start=plan.pool + 1)), more)
@@ -46,6 +46,12 @@ def list_images(plan: RunPlan, more: int, start: Path = WARM_START, lab: Lab = R
 
     replay(plan, start, Lab(lab.data, lab.detectors, lab.prepare, {**lab.variables, **AUDITED}), then=review_more)
     return found
+
+
+def choose_others(data: StudyData, plan: RunPlan, more: int) -> list[Scene]:
+    """Return *more* images that are not in the pool of a plan, wherever a larger pool has those of a smaller one."""
+    pool = {scene.name for scene in data.pool(plan.pool, plan.seed)}
+    return [scene for scene in data.pool(plan.pool + more, plan.seed) if scene.name not in pool]
 
 
 def _read_audit(project: StudyProject) -> list[AuditedImage]:

@@ -1,5 +1,7 @@
 """The study of `loop accept` on the predictions of a trained version."""
 
+from dataclasses import replace
+
 from loop.rates.accept.evidence import AuditedImage
 from scripts.learning import accepting
 from scripts.learning.plan import FULL, RunPlan
@@ -16,6 +18,18 @@ def test_the_wrong_boxes_of_each_image_are_those_that_the_annotator_corrected():
     expected = [(min(count, 2), max(count - 2, 0), count) for count in objects if count]
     assert sorted((image.boxes, image.wrong, image.judged) for image in images) == sorted(expected)
     assert {round(image.certainty, 2) for image in images} == {0.9, 0.85}  # 0.9 for the first place, 0.8 for the next
+
+
+def test_no_image_that_the_version_was_trained_on_is_among_those_that_it_predicts():
+    def pool(count, seed):  # in two halves, each of which begins anew, as that of the shifted data
+        return [scene for half in "ab" for scene in draw_scenes(half, count // 2, seed)]
+
+    trained = {scene.name for scene in pool(14, 1)}
+
+    others = accepting.choose_others(replace(make_lab().data["composed"], pool=pool), PLAN, 20)
+
+    assert len(others) == 20
+    assert trained.isdisjoint(scene.name for scene in others)
 
 
 def test_audits_of_images_without_a_wrong_box_accept_the_others_and_of_wrong_ones_nothing():
