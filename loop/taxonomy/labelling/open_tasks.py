@@ -130,7 +130,8 @@ def _has_same(taxonomies: TaxonomyRoom, last: LabelPass, this: _Round) -> bool:
     state, _, references = last.state.rpartition(" ")
     if state != this.state or not state:
         return state == this.state
-    remaining = count_references(taxonomies, this.project.id, this.space, this.config, this.labels, until=last.ended_at)
+    began = last.ended_at - timedelta(seconds=last.seconds)  # those that came while it ran are not in its count
+    remaining = count_references(taxonomies, this.project.id, this.space, this.config, this.labels, until=began)
     return sum(remaining.values()) >= int(references)
 
 

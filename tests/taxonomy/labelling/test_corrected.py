@@ -1,5 +1,8 @@
 """A reference that is corrected or gone takes its label from open tasks, however many others have the label."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from loop.references.index import index
@@ -28,6 +31,11 @@ def rooms(rooms, tmp_path):
     return rooms
 
 
+def name_a_person(rooms, task):
+    reviewed(rooms, region(f"{task}p", "Person", RIGHT), task=task, annotation=task, image=f"/data/upload/1/{task}.jpg")
+    index(rooms.references, 1)
+
+
 def is_waiting(rooms):
     return open_tasks.is_waiting(rooms.taxonomies, rooms.studio.projects.get(1))
 
@@ -39,3 +47,29 @@ def test_a_corrected_reference_takes_its_label_back_where_seven_others_have_it(r
     assert is_waiting(rooms)
     open_tasks.label_tasks(rooms.taxonomies, 1)
     assert shown(rooms, 2) == (["Car"],) * 2
+
+
+def test_a_reference_that_came_while_the_last_pass_ran_does_not_stand_for_a_corrected_one(rooms):
+    passes = rooms.taxonomies.passes
+    name_a_person(rooms, 18)
+    open_tasks.label_tasks(rooms.taxonomies, 1)
+    last = passes.last(1)
+    name_a_person(rooms, 19)
+    now = datetime.now(UTC)
+    passes.replace(1, replace(last, seconds=(now - last.ended_at).total_seconds() + last.seconds, ended_at=now))
+    assert not is_waiting(rooms)
+
+    reviewed(rooms, region("1l", "Car", LEFT), CAR, edited=20, image="/data/upload/1/1.jpg")
+    index(rooms.references, 1)
+
+    assert is_waiting(rooms)
+
+
+def test_a_pass_of_an_older_installation_which_has_no_count_is_repeated_once(rooms):
+    passes = rooms.taxonomies.passes
+    last = passes.last(1)
+    passes.replace(1, replace(last, state=last.state.rpartition(" ")[0]))
+
+    assert is_waiting(rooms)
+    open_tasks.label_tasks(rooms.taxonomies, 1)
+    assert not is_waiting(rooms)
