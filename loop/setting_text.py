@@ -12,7 +12,7 @@ HOST = re.compile(r"[\w.-]+|[\da-f]*:[\da-f.]*:[\da-f:.]*(%[\w.-]+)?", re.IGNORE
 NOT_IMPORTED = "(?!imported$)"  # as `loop import --as predictions` calls its version
 MODEL_NAME = re.compile(rf"{NOT_IMPORTED}[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}")  # the part of a version before the @
 OWN_NAME = re.compile(rf"{NOT_IMPORTED}\w[\w .-]{{0,63}}")  # the same in the settings, which took blanks and alphabets
-DEVICE = re.compile(r".*\d.*|(cpu|mps|cuda|npu|xpu|none)?", re.IGNORECASE)  # as torch and ultralytics name them
+DEVICE = re.compile(r".*\d.*|\W*(cpu|mps|cuda|npu|xpu|none)?\W*", re.IGNORECASE)  # as torch and ultralytics name them
 ADDRESSES = ("LABEL_STUDIO_URL", "LOOP_URL", "LOOP_INTERACTIVE_URL")
 FORMS = {
     "LOOP_HOST": (HOST, "a host name or an IP address, without http:// and a port"),

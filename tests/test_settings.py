@@ -83,6 +83,6 @@ def test_a_name_of_the_model_that_an_old_installation_may_have_is_taken(name):
     assert Settings.read({"LOOP_MODEL_NAME": name}).model_name == name
 
 
-@pytest.mark.parametrize("device", ["", "cpu", "CPU", "0", "cuda:0", "0,1", "mps"])
+@pytest.mark.parametrize("device", ["", "cpu", "CPU", "(cpu)", "0", "cuda:", "cuda:0", "0,1", "-1", "mps"])
 def test_a_device_is_taken_in_every_form_that_ultralytics_reads(device):
     assert Settings.read({"LOOP_DEVICE": device}).device == device
