@@ -29,7 +29,11 @@ def copy_whole(source: Path, target: Path) -> None:
 
 def copy_folder(source: Path, target: Path) -> Path:
     """Copy a folder to a new one, and return that; the first file that fails ends it, where `copytree` tries all."""
-    for parent, _, names in os.walk(source):
+
+    def stop(error: OSError) -> None:  # else a folder that cannot be read would be left out
+        raise error
+
+    for parent, _, names in os.walk(source, onerror=stop):
         folder = target / Path(parent).relative_to(source)
         folder.mkdir()
         for name in names:

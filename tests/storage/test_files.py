@@ -60,6 +60,11 @@ def test_a_folder_is_copied_whole_or_ends_at_the_first_file_that_the_disk_does_n
     assert len(list((tmp_path / "second").rglob("*.txt"))) == 1
 
 
+def test_a_folder_that_cannot_be_read_is_no_empty_one(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        copy_folder(tmp_path / "removed meanwhile", tmp_path / "copy")
+
+
 def test_a_store_whose_disk_is_full_is_named_and_keeps_nothing_half_written(tmp_path):
     home, store = tmp_path / "home", tmp_path / "store"
     files = FileStore(home, f"file://{store}")
