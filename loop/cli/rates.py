@@ -12,6 +12,7 @@ from rich.console import Console
 
 from loop.cli.curves.annotators import COMPARED, COMPARISONS, compared_cells, compared_json
 from loop.cli.curves.rates_over_time import (
+    NO_VERDICTS,
     estimate_json,
     estimate_text,
     plain_json,
@@ -140,7 +141,7 @@ def _print_seconds(rooms: Rooms, project: int, since: datetime | None, *, as_jso
 def show_rates(out: Console, assessment: Assessment) -> None:
     """Print one row per group, with advice below."""
     if not assessment.groups:
-        out.print("no verdicts yet: nothing that was predicted has been reviewed")
+        out.print(NO_VERDICTS)
         return
     is_pooled, is_compared = assessment.by == Grouping.VERSION, assessment.by == Grouping.ANNOTATOR
     shares = [Field(name.replace("_", " "), is_number=True) for name in Rates().shares()]

@@ -79,7 +79,7 @@ def test_a_project_that_was_never_connected_is_told(rooms):
 
 
 def test_a_project_without_verdicts_says_so(rooms):
-    assert "no verdicts yet" in shown(assess(rooms.rates, 1, RatesRequest()))
+    assert "no verdicts: nothing that was predicted has been reviewed" in shown(assess(rooms.rates, 1, RatesRequest()))
 
 
 def test_verdicts_are_grouped_by_annotator(rooms):

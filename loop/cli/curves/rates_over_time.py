@@ -16,6 +16,7 @@ from loop.rates.rates import Rates
 
 NOTHING, DELETED = "(nothing)", "(deleted)"
 SHOWN_PAIRS = 40
+NO_VERDICTS = "no verdicts: nothing that was predicted has been reviewed; with --since, nothing since then"
 
 
 def print_weekly(history: RatesOverTime, *, as_json: bool) -> None:
@@ -27,7 +28,7 @@ def print_weekly(history: RatesOverTime, *, as_json: bool) -> None:
         print_json({"by": history.by, "weeks": history.weeks, "whole": whole, "groups": groups, "more": more})
         return
     if not history.weeks:
-        out.print("no verdicts yet: nothing that was predicted has been reviewed")
+        out.print(NO_VERDICTS)
         return
     names = [name.replace("_", " ") for name in Rates().shares()]
     columns = [line.name for line in history.lines] or names
@@ -63,7 +64,7 @@ def print_confusion(confusion: Confusion, *, as_json: bool) -> None:
         print_json(asdict(confusion))
         return
     if not confusion.pairs:
-        out.print("no verdicts yet: nothing that was predicted has been reviewed")
+        out.print(NO_VERDICTS)
         return
     fields = (Field("predicted", folds=True), Field("reviewed", folds=True), Field("boxes", is_number=True))
     show_table(out, fields, [_pair_row(pair) for pair in confusion.pairs[:SHOWN_PAIRS]])
