@@ -11,7 +11,8 @@ from scripts.bench.figures import BenchReport, Goal, Measurement, quantile, spre
 from scripts.bench.growth import slope
 from scripts.bench.page import BEGIN, END, PAGE, main
 from scripts.bench.planted_errors import ERRORS, count_planted, plant
-from scripts.demo.scenes import Scene
+from scripts.bench.priority import may_be_empty
+from scripts.demo.scenes import OF_THE_DEMO, Scene
 from tests.builders import box
 
 
@@ -91,3 +92,7 @@ def test_a_tenth_of_the_boxes_gets_an_error_as_many_of_each_kind():
     assert sum(len(image.regions) for image in planted) == 400  # as many extra ones as missing ones
     changed = sum(len(image.wrong) + len(image.missing) for image in planted)
     assert changed == 40
+
+
+def test_the_order_of_the_queue_is_measured_on_the_scenes_of_the_demo_where_none_shall_be_empty():
+    assert may_be_empty(0.0) is OF_THE_DEMO

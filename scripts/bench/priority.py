@@ -48,7 +48,7 @@ def main() -> None:
 def may_be_empty(share: float) -> scenes.Recipe:
     """Return the recipe of the demo's scenes, of which a *share* has no object."""
     recipe = scenes.OF_THE_DEMO
-    return replace(recipe, count=lambda rng: 0 if rng.random() < share else recipe.count(rng))
+    return replace(recipe, count=lambda rng: 0 if rng.random() < share else recipe.count(rng)) if share else recipe
 
 
 def measure(detector: UltralyticsDetector, seed: int, empty: float) -> dict[QueueOrder, float]:
