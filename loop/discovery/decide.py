@@ -84,9 +84,12 @@ def _check(discovery: DiscoveryRoom, project_id: int, cluster: str, name: str, p
     if is_repeated:  # the node may have been moved since, and stays where it is
         parent = None if known else record.parent
     category = name_category(taxonomy, name, parent, known=known)
+    config = discovery.studio.projects.get(project_id).config()
     if category.label != name.strip():  # the label of a node that was found by its id or title
-        config = discovery.studio.projects.get(project_id).config()
         category = replace(category, label=name_today(config, [category.label])[category.label])
+    if category.label not in config.label_names:  # the config may have it with other white space around it
+        alike = (label for label in config.label_names if label.strip() == category.label.strip())
+        category = replace(category, label=next(alike, category.label))
     if not is_repeated:
         _check_class(discovery, project_id, category.label)
         record = replace(record, name=name.strip(), parent=parent, node=category.node)

@@ -54,3 +54,17 @@ def test_the_name_of_a_renamed_class_is_the_category_that_has_its_former_name(ro
     assert rooms.discovery.clusters.find(1, insects.id).node == "cars"
     assert [node.labels for node in rooms.taxonomies.store.current(1).nodes] == [("Car",), ("Person",)]
     assert parse(rooms.studio.client.fields["label_config"]).label_names == ("Auto", "Person")
+
+
+@pytest.mark.parametrize(("in_config", "in_tree"), [("Car ", "Car "), ("Car ", "Car"), ("Car", " Car")])
+def test_white_space_around_a_label_makes_no_second_label(rooms, in_config, in_tree):
+    config = CONFIG.replace('"Car"', f'"{in_config}"')
+    rooms.studio.client.fields["label_config"] = config
+    rooms.studio.projects.save(1, "Cars", config)
+    rooms.taxonomies.store.apply(1, Taxonomy((Node("cars", labels=(in_tree,)),)), "")
+    insects, _ = planted(rooms)
+
+    promote(rooms.discovery, 1, insects.id, "Car")
+
+    assert parse(rooms.studio.client.fields["label_config"]).label_names == (in_config, "Person")
+    assert [node.labels for node in rooms.taxonomies.store.current(1).nodes] == [(in_tree,)]

@@ -83,9 +83,3 @@ def test_white_space_around_a_label_of_the_tree_alone_does_not_matter():
 
     assert taxonomy.node_of_label["Car"] == "car"
     assert taxonomy.find_missing(["Car"]) == set()
-
-
-def test_a_name_is_the_label_with_white_space_around_it_where_no_other_is_called_so():
-    taxonomy = begin_taxonomy(["Car ", "Bus", "Bus "])
-
-    assert [name_category(taxonomy, name).label for name in ("Car", "Car ", "Bus")] == ["Car ", "Car ", "Bus"]

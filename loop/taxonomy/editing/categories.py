@@ -67,8 +67,7 @@ def name_category(
     if parent not in (None, node.parent):
         raise TaxonomyError(f"node {node.id} parent", f"{parent}, as asked", node.parent)
     if taxonomy.node_of_label.get(name) == node.id:
-        spaced = (label for label in node.labels if label.strip() == name and name not in node.labels)
-        return NamedCategory(taxonomy, node.id, next(spaced, name))
+        return NamedCategory(taxonomy, node.id, name)
     if node.labels:
         alike = (label for label in node.labels if fold(label) == fold(name))
         return NamedCategory(taxonomy, node.id, next(alike, node.labels[0]))
