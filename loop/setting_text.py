@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 INVISIBLE = "\ufeff\u200b\u2060"  # a byte order mark and spaces without width, which no editor shows
 QUOTES = ("'", '"')
 HOST = re.compile(r"[\w.-]+|[\da-f]*:[\da-f.]*:[\da-f:.]*(%[\w.-]+)?", re.IGNORECASE)  # a name, or an IP address
-NOT_IMPORTED = "(?!imported$)"  # as `loop import --as predictions` calls its version
-MODEL_NAME = re.compile(rf"{NOT_IMPORTED}[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}")  # the part of a version before the @
-OWN_NAME = re.compile(rf"{NOT_IMPORTED}\w[\w .-]{{0,63}}")  # the same in the settings, which took blanks and alphabets
+MODEL_NAME = re.compile(r"(?!imported$)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")  # before the @; imported predictions have that
+OWN_NAME = re.compile(r"\w[\w .-]{0,63}")  # the same in the settings, which always took blanks and other alphabets
 DEVICE = re.compile(r".*\d.*|\W*(cpu|mps|cuda|npu|xpu|none)?\W*", re.IGNORECASE)  # as torch and ultralytics name them
 ADDRESSES = ("LABEL_STUDIO_URL", "LOOP_URL", "LOOP_INTERACTIVE_URL")
 FORMS = {
     "LOOP_HOST": (HOST, "a host name or an IP address, without http:// and a port"),
-    "LOOP_MODEL_NAME": (OWN_NAME, "1 to 64 letters, digits, blanks, - _ . other than imported"),
+    "LOOP_MODEL_NAME": (OWN_NAME, "1 to 64 letters, digits, blanks, - _ ."),
     "LOOP_DEVICE": (DEVICE, "cpu, the number of a GPU, or several, such as 0,1"),
 }
 DEFAULT_HOME = "~/.label-studio-yolo-loop"

@@ -44,7 +44,6 @@ def test_an_empty_variable_is_as_good_as_none():
         pytest.param("LOOP_HOST", "127.0.0.1:9090", id="a-host-with-a-port"),
         pytest.param("LOOP_HOST", "my lab", id="a-host-with-a-blank"),
         pytest.param("LOOP_MODEL_NAME", "cars@lab", id="a-name-with-the-sign-before-the-number"),
-        pytest.param("LOOP_MODEL_NAME", "imported", id="the-name-of-imported-predictions"),
         pytest.param("LOOP_DEVICE", "GPU", id="no-name-of-a-device"),
         pytest.param("LOOP_MODEL_NAME", "lab/cars", id="a-name-that-no-address-of-a-page-may-have"),
     ],
@@ -78,7 +77,7 @@ def test_the_address_of_a_backend_follows_from_the_host_that_it_listens_on(host,
     assert (settings.backend_url, settings.listens_at) == (url, listens_at)
 
 
-@pytest.mark.parametrize("name", ["my model", "détecteur", "_cars"])
+@pytest.mark.parametrize("name", ["my model", "détecteur", "_cars", "imported"])
 def test_a_name_of_the_model_that_an_old_installation_may_have_is_taken(name):
     assert Settings.read({"LOOP_MODEL_NAME": name}).model_name == name
 

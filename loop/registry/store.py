@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from loop.errors import NoChampion, Pinned, RegistryError, UnknownVersion, VersionExists
+from loop.label_studio.imports.tasks import IMPORTED
 from loop.registry import old_weights
 from loop.registry.moves import CANDIDATE, CHAMPION, PREVIOUS, MoveKind, move, newest_first, serve
 from loop.registry.version_order import next_number, version_key
@@ -99,7 +100,9 @@ class WeightsRegistry:
         with self._engine.begin() as connection:
             _lock(connection, project_id)
             names = list(connection.scalars(sa.select(versions.c.name).where(versions.c.project_id == project_id)))
-            name = f"{model_name or self.model_name}@{number or next_number(names)}"
+            model = model_name or self.model_name
+            taken = [*names, IMPORTED] if IMPORTED.startswith(f"{model}@") else names
+            name = f"{model}@{number or next_number(taken)}"
             if name in names:
                 raise VersionExists(name)
             row = {

@@ -18,6 +18,12 @@ def test_versions_count_up_from_the_first_training(rooms, weights):
     assert names == ["yolo_detector@0.0.0", "yolo_detector@1.0.0", "yolo_detector@1.1.0"]
 
 
+def test_no_version_gets_the_name_of_imported_predictions(rooms, weights):
+    numbers = [rooms.registry.versions.add(1, weights, model_name="imported").name for _ in range(2)]
+
+    assert numbers == ["imported@1.1.0", "imported@1.2.0"]
+
+
 def test_promoting_an_older_version_rolls_back(rooms, weights):
     old, new = rooms.registry.versions.add(1, weights), rooms.registry.versions.add(1, weights)
     rooms.registry.versions.promote(1, old.name, "first")
