@@ -20,7 +20,7 @@ from loop.storage.files import write_whole
 from scripts.demo.label_studio import CACHE
 from scripts.demo.scenes import WARM_START
 from scripts.learning.data import DATA
-from scripts.learning.page import publish
+from scripts.learning.page import FOLDER, publish
 from scripts.learning.plan import FLIPS, FULL, PSEUDO, SPREAD, RoundResult, RunPlan, RunResult
 from scripts.learning.replay import REAL, Lab, replay
 from scripts.learning.study_policy import FORMER, StudyPolicy
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None, lab: Lab = REAL) -> None:
     """Run what is missing of a study, and publish it."""
     options = _read_options(arguments)
     runs = [run_once(plan, options.runs, options.start, lab) for plan in list_plans(options)]
-    publish("acquisition", options.data, runs, **({"folder": options.out} if options.out else {}))
+    publish("acquisition", options.data, runs, options.out, options.subject)
 
 
 def list_plans(options: argparse.Namespace) -> Iterator[RunPlan]:
@@ -73,7 +73,8 @@ def make_parser(study: str, description: str | None, *, data: str, epochs: int) 
     parser.add_argument("--epochs", type=int, default=epochs, help="of each training")
     parser.add_argument("--start", type=Path, default=WARM_START, help="weights that the first training starts from")
     parser.add_argument("--runs", type=Path, default=CACHE / "learning", help="folder of the finished runs")
-    parser.add_argument("--out", type=Path, help="folder of what is published; default: docs/figures/learning")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of what is published")
+    parser.add_argument("--subject", default="", help="a word that tells it from a study of the same size")
     return parser
 
 

@@ -23,13 +23,18 @@ PAGE = FIGURES.parent / "learning.md"
 BEGIN, END = "<!-- studies: begin -->", "<!-- studies: end -->"
 
 
-def publish(study: str, data: str, runs: Sequence[RunResult], folder: Path = FOLDER) -> Path:
-    """Write the runs of a study with their summary and the machine as JSON, and their picture; return the JSON."""
+def publish(study: str, data: str, runs: Sequence[RunResult], folder: Path = FOLDER, subject: str = "") -> Path:
+    """
+    Write the runs of a study with their summary and the machine as JSON, and their picture; return the JSON.
+
+    A *subject*, one word, tells it from another study of the same size on the same data.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name_study(study, data, runs)}.json"
+    path = folder / f"{name_study(study, data, runs, subject)}.json"
     content = {
         "study": study,
         "data": data,
+        **({"subject": subject} if subject else {}),
         "machine": machine(),
         "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
         **_summarise(runs),
@@ -40,10 +45,10 @@ def publish(study: str, data: str, runs: Sequence[RunResult], folder: Path = FOL
     return path
 
 
-def name_study(study: str, data: str, runs: Sequence[RunResult]) -> str:
-    """Return the name of the files of a study: those of another size on the same data stand beside it."""
+def name_study(study: str, data: str, runs: Sequence[RunResult], subject: str) -> str:
+    """Return the name of the files of a study: those of another size, or on another subject, stand beside it."""
     plan = _find_loop(runs)
-    return f"{study}-{data}-{plan.rounds}x{plan.size}"
+    return f"{study}-{data}-{plan.rounds}x{plan.size}" + (f"-{subject}" if subject else "")
 
 
 def _find_loop(runs: Sequence[RunResult]) -> RunPlan:
@@ -77,17 +82,20 @@ def write_studies(studies: Sequence[Mapping[str, Any]]) -> str:
 def _write_study(study: Mapping[str, Any]) -> Iterator[str]:
     runs = [RunResult.read(json.dumps(run)) for run in study["runs"]]
     plan, on, loop = runs[0].plan, study["machine"], _find_loop(runs)
-    name = name_study(study["study"], study["data"], runs)
-    yield f"### {study['study'].capitalize()}, {study['data']}, {loop.rounds} rounds of {loop.size} images"
+    subject = study.get("subject", "")
+    name = name_study(study["study"], study["data"], runs, subject)
+    title = f"### {study['study'].capitalize()}, {study['data']}, {loop.rounds} rounds of {loop.size} images"
+    yield title + (f": {subject}" if subject else "")
     yield ""
     compared = "policies" if plan.is_of_trainings else "orders"
     variants = ",".join(dict.fromkeys(run.plan.variant for run in runs))
     seeds = ",".join(map(str, dict.fromkeys(run.plan.seed for run in runs)))
     own = "" if plan.is_of_trainings else f" --pool {loop.pool}" + (f" --policy {plan.policy}" if plan.policy else "")
-    sizes = f"--rounds {loop.rounds} --size {loop.size}{own} --held-out {loop.held_out}"
+    sizes = f"--rounds {loop.rounds} --size {loop.size}{own} --held-out {loop.held_out} --epochs {loop.epochs}"
+    sizes += f" --subject {subject}" if subject else ""
     yield (
         f"`python -m scripts.learning.{study['study']} --data {study['data']} --{compared} {variants} --seeds {seeds} "
-        f"{sizes} --epochs {loop.epochs}`, {study['measured_at'][:10]}, {on['cores']} cores."
+        f"{sizes}`, {study['measured_at'][:10]}, {on['cores']} cores."
     )
     yield ""
     yield f"![Learning curves](figures/learning/{name}.png)"

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None, lab: Lab = REAL) -> None:
     """Run what is missing of a study, and publish it."""
     options = _read_options(arguments)
     runs = [run_once(plan, options.runs, options.start, lab) for plan in list_plans(options)]
-    publish("training", options.data, runs, **({"folder": options.out} if options.out else {}))
+    publish("training", options.data, runs, options.out, options.subject)
 
 
 def list_plans(options: argparse.Namespace) -> Iterator[RunPlan]:

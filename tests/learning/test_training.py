@@ -54,6 +54,15 @@ def test_every_policy_trains_as_it_says_on_the_same_images(tmp_path):
     assert "mAP50-95 by round" in shown
     assert (tmp_path / "figures" / "training-composed-2x10.png").stat().st_size > 10_000
 
+    training.main([*options, *sizes, *folders, "--subject", "replay"], make_shifted_lab(train))  # no run is run again
+
+    beside = json.loads((tmp_path / "figures" / "training-composed-2x10-replay.json").read_text())
+    assert {**study, "measured_at": 0, "machine": 0, "subject": "replay"} == {**beside, "measured_at": 0, "machine": 0}
+    shown = page.write_studies([beside])
+    assert "### Training, composed, 2 rounds of 10 images: replay\n" in shown
+    assert "--epochs 2 --subject replay`" in shown
+    assert len(trainings) == 4
+
 
 def test_a_version_is_also_measured_on_images_of_what_came_first():
     first, second = replay(PLAN, lab=make_shifted_lab(), note=lambda _: None).rounds
