@@ -67,12 +67,23 @@ def step_back_with_session(priority: int) -> None:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a process, all its descendants in whatever session, and the process group that it leads."""
+    """
+    Kill a process, all its descendants in whatever session, and the process group that it leads.
+
+    It goes before them, so that it never sees them end and takes that for a result; this process itself goes last.
+    """
+    is_other = pid != os.getpid()
+    descendants = list[psutil.Process]()
     with suppress(psutil.Error):
-        descendants = psutil.Process(pid).children(recursive=True)
-        for process in descendants:
-            with suppress(psutil.Error):
-                process.kill()
+        root = psutil.Process(pid)
+        if is_other:
+            root.suspend()  # it starts no more processes
+        descendants = root.children(recursive=True)
+        if is_other:
+            root.kill()
+    for process in descendants:
+        with suppress(psutil.Error):
+            process.kill()
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
 
