@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -13,6 +14,7 @@ from loop.errors import LoopError
 
 HOST, PORT = "unix:milvus.sock", 0  # gRPC takes all after "unix:" as the path of a socket
 SOCKET = "milvus.sock:0"
+SCHEMA = "schema.json"  # by which Milvus Lite knows a collection, in its folder
 # By itself Arrow keeps freed memory in a pool of its own, and glibc in a heap for almost each thread: with every flush
 # the server grew, though it held no more vectors.
 ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
@@ -43,7 +45,8 @@ def make_folder(folder: Path, seconds: float) -> None:
     """
     Make the folder. A server that a killed run left behind has *seconds* to end.
 
-    Raises LoopError if it does not: its data cannot be shared.
+    Collections that it was making when it was killed are removed: they hold nothing, and it could never make them
+    again. Raises LoopError if it does not end: its data cannot be shared.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
@@ -51,6 +54,9 @@ def make_folder(folder: Path, seconds: float) -> None:
         if time.monotonic() > deadline:
             raise LoopError(f"a Milvus Lite has {folder} open: does another `loop up` run on this LOOP_HOME?")
         time.sleep(0.1)
+    for collection in (folder / "data").glob("collections/*"):
+        if not (collection / SCHEMA).exists():
+            shutil.rmtree(collection, ignore_errors=True)
 
 
 def has_data(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """What the adapter promises of collections holds on a real Milvus Lite."""
 
+import shutil
 import time
 from contextlib import closing
 
@@ -205,3 +206,23 @@ def test_a_milvus_in_a_folder_with_a_long_and_odd_path_is_reached(tmp_path):
             assert client.ask("list_collections") == []
     finally:
         process.stop()
+
+
+def test_a_collection_that_a_kill_left_half_made_is_made_afterwards(tmp_path):
+    server = MilvusProcess(tmp_path / "milvus")
+    server.start()
+    try:
+        with closing(Milvus(server.address)) as references:
+            references.create(1, CollectionKind.REFERENCES, OURS, DIMENSION)
+        server.kill()
+        for folder in (server.folder / "data" / "collections").iterdir():  # as before its schema was written
+            shutil.rmtree(folder)
+            folder.mkdir()
+        server.start()
+
+        with closing(Milvus(server.address)) as references:
+            made = references.create(1, CollectionKind.REFERENCES, OURS, DIMENSION)
+            made.upsert([entry("a")], vectors(1))
+            assert made.count() == 1
+    finally:
+        server.stop()
