@@ -46,7 +46,7 @@ def make_folder(folder: Path, seconds: float) -> None:
     Make the folder. A server that a killed run left behind has *seconds* to end.
 
     Collections that it was making when it was killed are removed: they hold nothing, and it could never make them
-    again. Raises LoopError if it does not end: its data cannot be shared.
+    again. Raises LoopError if the server does not end: its data cannot be shared.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
@@ -54,8 +54,9 @@ def make_folder(folder: Path, seconds: float) -> None:
         if time.monotonic() > deadline:
             raise LoopError(f"a Milvus Lite has {folder} open: does another `loop up` run on this LOOP_HOME?")
         time.sleep(0.1)
-    for collection in (folder / "data").glob("collections/*"):
-        if not (collection / SCHEMA).exists():
+    for collection in (folder / "data").glob("collections/*/"):
+        names = {path.name for path in collection.iterdir()}
+        if SCHEMA not in names and all(name.startswith(SCHEMA) for name in names):  # at most a part of its schema
             shutil.rmtree(collection, ignore_errors=True)
 
 

@@ -32,3 +32,16 @@ def test_loop_up_starts_it_on_a_socket_in_the_home_unless_there_is_another(setti
     assert ours.environment.items() >= milvus_server.ENVIRONMENT.items()  # without it, it grows with every flush
     nothing = settings.model_copy(update={"embedder": "none"})
     assert [part for one in (other, nothing) for part in parts_of(one) if part.name == "milvus"] == []
+
+
+def test_only_a_collection_that_holds_nothing_is_removed_before_the_start(tmp_path):
+    collections = tmp_path / "data" / "collections"
+    for file in ("whole/schema.json", "half/schema.json.tmp", "unknown/rows.parquet"):
+        (collections / file).parent.mkdir(parents=True)
+        (collections / file).touch()
+    (collections / "begun").mkdir()
+    (collections / "file").touch()
+
+    milvus_server.make_folder(tmp_path, 0.3)
+
+    assert sorted(path.name for path in collections.iterdir()) == ["file", "unknown", "whole"]
